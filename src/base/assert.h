@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef REELHAUL_BASE_ASSERT_H
+#define REELHAUL_BASE_ASSERT_H
+/*
+ * Assertions that stay on in release: a broken invariant must end the process before it can
+ * acknowledge anything. One condition each, so that the message names the one that broke.
+ */
+
+/* Says what broke (natively, on stderr) and never returns: abort() natively, a trap in wasm. */
+_Noreturn void rh_assert_fail(const char *condition, const char *file, int line);
+
+#define RH_ASSERT(condition)                                                                       \
+    ((condition) ? (void)0 : rh_assert_fail(#condition, __FILE__, __LINE__))
+
+#endif
