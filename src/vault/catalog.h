@@ -16,8 +16,9 @@
  */
 #include <reelhaul/types.h>
 
-#define RH_CATALOG_FORMAT 1 /* of all rows; reads N, N-1, N-2; refuses newer with RH_ERR_VERSION   \
-                             */
+#define RH_CATALOG_FORMAT                                                                          \
+    1 /* of all rows; reads N, N-1, N-2; refuses newer with RH_ERR_VERSION                         \
+       */
 
 #define RH_ID_TEXT_MAX    33  /* upload id, 32 characters and NUL */
 #define RH_UUID_TEXT_MAX  37  /* session id, a UUID and NUL */

@@ -32,21 +32,35 @@ struct rh_store_target {
 #define RH_EXTENT_IN_PLACE                                                                         \
     UINT64_MAX /* index of the in-place file; any other index is a waiting chunk */
 
+/*
+ * What a job uses is in brackets. Every verb is told target.
+ */
 enum rh_store_verb {
-    RH_STORE_BEGIN = 1, /* open or create extent (target, index) -> handle; name made durable at the
-                           first SYNC */
-    RH_STORE_SYNC,   /* handle: its bytes, and its name on the first time, are durable on RH_OK */
-    RH_STORE_CLOSE,  /* handle: forget it */
-    RH_STORE_HASH,   /* (target, in place, offset, length) -> crc64 of the bytes as stored */
-    RH_STORE_STITCH, /* copy waiting chunk `index` to in-place `handle` at offset; -> crc64 of what
-                        was copied. SYNC follows */
-    RH_STORE_SEAL,   /* the in-place file of `size` bytes becomes the object, durably; idempotent
-                        (done already: RH_OK).   neither incoming nor object there: RH_ERR_UNKNOWN. Also
-                        drops waiting chunks */
-    RH_STORE_DROP,   /* forget everything of an unfinished upload; idempotent */
-    RH_STORE_ERASE,  /* forget the object and its companions too (erasure); idempotent */
-    RH_STORE_PUT_TEXT, /* replace a small companion file atomically and durably */
-    RH_STORE_SPACE,    /* -> free_bytes, total_bytes */
+    /* (index, size) Opens or creates an extent -> handle. `size`: so many bytes of it were vouched
+     * for; where the file is shorter or gone: RH_ERR_UNKNOWN, and nothing is created. A new name is
+     * made durable at the first SYNC. */
+    RH_STORE_BEGIN = 1,
+    RH_STORE_SYNC,  /* (handle) its bytes, and its name on the first time, are durable on RH_OK */
+    RH_STORE_CLOSE, /* (handle) forget it */
+    /* (offset, length) -> crc64 of the bytes as stored in place or, once sealed, in the object.
+     * RH_ERR_UNKNOWN where they are not all there. */
+    RH_STORE_HASH,
+    /* (index, handle, offset, length) Copies the first `length` bytes of waiting chunk `index` to
+     * the in-place `handle` at offset -> crc64 of what was copied. SYNC follows. RH_ERR_UNKNOWN
+     * where the waiting chunk is gone or shorter. */
+    RH_STORE_STITCH,
+    /* (handle, offset, length) Bytes in place become zeros, whatever was there; the file grows if
+     * it must. SYNC follows. (Gaps of a partial video: bytes nobody vouched for do not show.) */
+    RH_STORE_ZERO,
+    /* (size) The in-place file, cut to `size` bytes, becomes the object, durably; drops waiting
+     * chunks too. Idempotent: RH_OK where only the object is there. RH_ERR_UNKNOWN: neither is
+     * there, or it is shorter than size. */
+    RH_STORE_SEAL,
+    RH_STORE_DROP_CHUNK, /* (index) a waiting chunk that was stitched is not needed; idempotent */
+    RH_STORE_DROP,       /* forget everything of an unfinished upload; idempotent */
+    RH_STORE_ERASE,      /* forget the object and its companions too (erasure); idempotent */
+    RH_STORE_PUT_TEXT,   /* (text_kind, text) replace a small companion, atomically and durably */
+    RH_STORE_SPACE,      /* -> free_bytes, total_bytes */
 };
 
 enum rh_store_text {

@@ -6,15 +6,17 @@
  * threads, no clock, no protocol. One thread tells it events and takes its actions; others execute
  * them:
  *
- *   loops         own sockets; forward requests; write under grants (store ops->write); report
- * WRITTEN disk threads  run RH_DO_STORE jobs, report RH_HAS_STORED catalog       runs RH_DO_READ
- * and RH_DO_COMMIT one after the other, reports RH_HAS_READ and RH_HAS_COMMITTED
+ *   loops          own sockets; forward requests; write under grants (store ops->write); report
+ *                  RH_HAS_WRITTEN
+ *   disk threads   run RH_DO_STORE jobs; report RH_HAS_STORED
+ *   catalog thread runs RH_DO_READ and RH_DO_COMMIT one after the other, in the order of the
+ *                  actions; reports RH_HAS_READ and RH_HAS_COMMITTED in that order too
  *
  * The life of a part:
  *   WRITE request -> RH_DO_GRANT -> loop: recv, CRC, write -> RH_HAS_WRITTEN -> SYNC job -> commit
- * -> RH_DO_REPLY Success is replied only after sync and commit. Group commit without a timer: a
- * commit starts when the previous one ends and takes what has gathered; so does the sync of one
- * extent.
+ *   -> RH_DO_REPLY
+ * Success is replied only after sync and commit. Group commit without a timer: a commit starts when
+ * the previous one ends and takes what has gathered; so does the sync of one extent.
  *
  * Rules (numbers are the design's promises): an upload's acknowledged ranges only grow (3); a grant
  * writes only ranges that are neither acknowledged nor granted, acknowledged ones are compared (5);
@@ -38,6 +40,8 @@ struct rh_vault_limits {
                                the total */
     uint64_t expire_after_ticks; /* seconds of server life without a change; 0: never */
     size_t metadata_bytes_max;   /* 64 KiB */
+    uint64_t chunks_max;         /* RH_GEOMETRY_CHUNKS: indexes below this alone; OUT_OF_RANGE */
+    size_t cached_max; /* uploads and sessions kept in memory although nothing happens to them */
 };
 
 void rh_vault_limits_default(struct rh_vault_limits *);
