@@ -133,9 +133,11 @@ enum rh_keep {
 /* What the dialect in use needs; from rh_wire_dialect.traits, put into rh_policy.traits by the
  * shell. */
 #define RH_TRAIT_SEALED_ONLY 1u /* nothing is sent before the total is known */
-#define RH_TRAIT_FIXED_PARTS 2u /* parts lie at multiples of part_bytes, whose size never changes  \
-                                 */
+#define RH_TRAIT_FIXED_PARTS                                                                       \
+    2u /* parts lie at multiples of part_bytes, whose size never changes                           \
+        */
 #define RH_TRAIT_FINISH_ALWAYS 4u /* finish is asked for also when the server says done */
+#define RH_TRAIT_NO_CANCEL     8u /* the dialect cannot delete an upload */
 
 struct rh_policy {
     char name[RH_POLICY_NAME_MAX + 1];
@@ -143,14 +145,15 @@ struct rh_policy {
     uint32_t parts_parallel;   /* parts in flight per upload */
     uint32_t part_bytes;       /* largest part */
     uint32_t part_bytes_min;   /* shrinks to this on a poor link */
-    bool part_at_slice;   /* send what is there at once; else wait for part_bytes or the seal */
-    uint32_t gap_ms;      /* between the end of one upload and the start of the next */
-    uint32_t retries_max; /* per upload, or per part with retry_parts; RH_RETRIES_UNLIMITED */
-    bool retry_parts;     /* retries are counted per part */
-    bool set_aside;       /* a part that used up its retries steps aside, the rest goes on */
-    bool attempts_reset;  /* an acknowledged part starts the count anew */
+    uint32_t part_wait_ms;     /* how long a growing upload's bytes wait for a full part; 0: none */
+    uint32_t gap_ms;           /* between the end of one upload and the start of the next */
+    uint32_t retries_max;      /* per upload, or per part with retry_parts; RH_RETRIES_UNLIMITED */
+    bool retry_parts;          /* retries are counted per part */
+    bool set_aside;            /* a part that used up its retries steps aside, the rest goes on */
+    bool attempts_reset;       /* an acknowledged part starts the count anew */
     bool unreachable_is_attempt; /* a request that got no answer counts */
     bool offline_is_attempt;     /* goes on trying while the network is known to be down */
+    bool quota_is_attempt;       /* 507 counts like any 5xx; else it is a state */
     enum rh_backoff backoff;
     uint32_t delay_ms;
     uint32_t delay_ms_max;
@@ -168,6 +171,11 @@ extern const struct rh_policy rh_policies[]; /* never-give-up first */
 extern const uint32_t rh_policies_count;
 /* The policy of that name, or NULL. */
 const struct rh_policy *rh_policy_find(struct rh_bytes name);
+/*
+ * Sets a field by its C name ("parts_parallel"; booleans and enums as numbers; "delays_ms.0" …).
+ * RH_ERR_UNKNOWN no such field; RH_ERR_RANGE a number that field cannot be.
+ */
+enum rh_error rh_policy_set(struct rh_policy *policy, struct rh_bytes field, uint32_t value);
 
 /* ---- events ---- */
 

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/segments.h"
+
+#include "base/crc64.h"
+
+void rh_segments_init(struct rh_segments *pool, struct rh_segment *items, uint32_t count)
+{
+    pool->items = items;
+    pool->free = 0;
+    for (uint32_t i = 0; i < count; i++)
+        items[i].next = i + 1 < count ? i + 1 : RH_NO_INDEX;
+}
+
+void rh_segment_list_init(struct rh_segment_list *list)
+{
+    list->first = RH_NO_INDEX;
+    list->last = RH_NO_INDEX;
+    list->count = 0;
+}
+
+uint64_t rh_segments_end(const struct rh_segments *pool, const struct rh_segment_list *list)
+{
+    if (list->last == RH_NO_INDEX)
+        return 0;
+    return pool->items[list->last].offset + pool->items[list->last].length;
+}
+
+enum rh_error rh_segments_append(struct rh_segments *pool, struct rh_segment_list *list,
+                                 const struct rh_segment *segment)
+{
+    if (segment->length == 0 || segment->offset > UINT64_MAX - 1 - segment->length)
+        return RH_ERR_RANGE;
+    if (segment->offset < rh_segments_end(pool, list))
+        return RH_ERR_RANGE;
+    if (pool->free == RH_NO_INDEX)
+        return RH_ERR_LIMIT;
+    uint32_t at = pool->free;
+    pool->free = pool->items[at].next;
+    pool->items[at] = *segment;
+    pool->items[at].next = RH_NO_INDEX;
+    if (list->last == RH_NO_INDEX)
+        list->first = at;
+    else
+        pool->items[list->last].next = at;
+    list->last = at;
+    list->count++;
+    return RH_OK;
+}
+
+void rh_segments_clear(struct rh_segments *pool, struct rh_segment_list *list)
+{
+    if (list->last != RH_NO_INDEX) {
+        pool->items[list->last].next = pool->free;
+        pool->free = list->first;
+    }
+    rh_segment_list_init(list);
+}
+
+uint32_t rh_segments_halve(struct rh_segments *pool, struct rh_segment_list *list)
+{
+    uint32_t freed = 0;
+    uint32_t at = list->first;
+    while (at != RH_NO_INDEX) {
+        struct rh_segment *a = &pool->items[at];
+        uint32_t next = a->next;
+        if (next == RH_NO_INDEX)
+            break;
+        const struct rh_segment *b = &pool->items[next];
+        if (a->held != b->held || a->offset + a->length != b->offset) {
+            at = next;
+            continue;
+        }
+        a->crc64 = rh_crc64_combine(a->crc64, b->crc64, b->length);
+        a->length += b->length;
+        a->next = b->next;
+        if (list->last == next)
+            list->last = at;
+        pool->items[next].next = pool->free;
+        pool->free = next;
+        list->count--;
+        freed++;
+        at = a->next;
+    }
+    return freed;
+}
+
+struct rh_segment *rh_segments_at(const struct rh_segments *pool,
+                                  const struct rh_segment_list *list, uint64_t offset)
+{
+    for (uint32_t i = list->first; i != RH_NO_INDEX; i = pool->items[i].next) {
+        struct rh_segment *s = &pool->items[i];
+        if (s->offset > offset)
+            return NULL;
+        if (offset - s->offset < s->length)
+            return s;
+    }
+    return NULL;
+}
+
+bool rh_segments_crc(const struct rh_segments *pool, const struct rh_segment_list *list,
+                     struct rh_range range, uint64_t *crc64)
+{
+    uint64_t at = range.offset;
+    uint64_t end = range.offset + range.length;
+    uint64_t crc = 0;
+    for (uint32_t i = list->first; i != RH_NO_INDEX && at < end; i = pool->items[i].next) {
+        const struct rh_segment *s = &pool->items[i];
+        if (s->offset + s->length <= at)
+            continue;
+        if (s->offset != at || s->length > end - at)
+            return false;
+        crc = at == range.offset ? s->crc64 : rh_crc64_combine(crc, s->crc64, s->length);
+        at += s->length;
+    }
+    *crc64 = crc;
+    return at == end;
+}
+
+bool rh_segments_hold(const struct rh_segments *pool, const struct rh_segment_list *list,
+                      struct rh_range range)
+{
+    struct rh_range run;
+    if (range.length == 0)
+        return true;
+    if (!rh_segments_run(pool, list, range.offset, &run))
+        return false;
+    return run.offset == range.offset && run.length >= range.length;
+}
+
+bool rh_segments_run(const struct rh_segments *pool, const struct rh_segment_list *list,
+                     uint64_t offset, struct rh_range *run)
+{
+    bool found = false;
+    for (uint32_t i = list->first; i != RH_NO_INDEX; i = pool->items[i].next) {
+        const struct rh_segment *s = &pool->items[i];
+        uint64_t end = s->offset + s->length;
+        if (end <= offset)
+            continue;
+        if (!found) {
+            if (!s->held)
+                continue;
+            found = true;
+            run->offset = s->offset > offset ? s->offset : offset;
+            run->length = end - run->offset;
+            continue;
+        }
+        if (!s->held || s->offset != run->offset + run->length)
+            break;
+        run->length += s->length;
+    }
+    return found;
+}
