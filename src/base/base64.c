@@ -96,6 +96,13 @@ ptrdiff_t rh_base64_decode(void *out, size_t out_cap, const char *in, size_t siz
     return decode(out, out_cap, in, size, alphabet_plain);
 }
 
+ptrdiff_t rh_base64_decode_lenient(void *out, size_t out_cap, const char *in, size_t size)
+{
+    if (size > 0 && in[size - 1] == '=')
+        return rh_base64_decode(out, out_cap, in, size);
+    return decode(out, out_cap, in, size, alphabet_plain);
+}
+
 ptrdiff_t rh_base64url_encode(char *out, size_t out_cap, const void *in, size_t size)
 {
     return encode(out, out_cap, in, size, alphabet_url, false);

@@ -17,6 +17,8 @@
 ptrdiff_t rh_base64_encode(char *out, size_t out_cap, const void *in, size_t size);
 ptrdiff_t rh_base64_decode(void *out, size_t out_cap, const char *in,
                            size_t size); /* padding required */
+/* The same, where padding may be absent (but is right if it is there). */
+ptrdiff_t rh_base64_decode_lenient(void *out, size_t out_cap, const char *in, size_t size);
 ptrdiff_t rh_base64url_encode(char *out, size_t out_cap, const void *in, size_t size);
 ptrdiff_t rh_base64url_decode(void *out, size_t out_cap, const char *in,
                               size_t size); /* padding refused */

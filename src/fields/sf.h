@@ -26,7 +26,7 @@ enum rh_sf_type {
     RH_SF_BYTES,
     RH_SF_BOOLEAN,
     RH_SF_DATE,
-    RH_SF_DISPLAY,
+    RH_SF_DISPLAY, /* its %-escapes are checked, the UTF-8 behind them is not */
     RH_SF_INNER_LIST,
 };
 
@@ -44,8 +44,8 @@ struct rh_sf {
     struct rh_bytes text;
     size_t at;
     enum rh_error error; /* RH_OK, or RH_ERR_SYNTAX from the first fault on */
-    uint8_t place;
-    bool started;
+    uint8_t kind;        /* what the first call asked for: item, list or dictionary */
+    uint8_t place;       /* inside an inner list or not */
 };
 
 #define RH_SF_INTEGER_MAX 999999999999999LL
