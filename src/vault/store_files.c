@@ -258,6 +258,18 @@ static enum rh_error open_extent(const struct store_files *store, struct extent 
     return error;
 }
 
+/* Where bytes were vouched for, a file that is gone or short must not be made anew, full of holes.
+ */
+static enum rh_error holds_vouched(const struct store_files *store, const char *path, uint64_t size)
+{
+    struct stat status;
+    if (size == 0)
+        return RH_OK;
+    if (fstatat(store->root, path, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return error_of(errno);
+    return (uint64_t)status.st_size >= size ? RH_OK : RH_ERR_UNKNOWN;
+}
+
 static enum rh_error begin(const struct store_files *store, const struct rh_store_job *job,
                            struct rh_store_result *result)
 {
@@ -265,13 +277,14 @@ static enum rh_error begin(const struct store_files *store, const struct rh_stor
     enum rh_error error;
     if (extent == NULL)
         return RH_ERR_MEMORY;
-    if (job->index == RH_EXTENT_IN_PLACE) {
+    if (job->index == RH_EXTENT_IN_PLACE)
         error = rh_path_incoming(&job->target, extent->path, sizeof extent->path);
-        if (error == RH_OK)
-            error = write_identity(store, &job->target);
-    } else {
+    else
         error = rh_path_waiting(&job->target, job->index, extent->path, sizeof extent->path);
-    }
+    if (error == RH_OK)
+        error = holds_vouched(store, extent->path, job->size);
+    if (error == RH_OK && job->index == RH_EXTENT_IN_PLACE)
+        error = write_identity(store, &job->target);
     if (error == RH_OK)
         error = open_extent(store, extent);
     if (error != RH_OK) {
@@ -387,7 +400,29 @@ static enum rh_error stitch(const struct store_files *store, const struct rh_sto
     return error;
 }
 
+static enum rh_error zero(const struct rh_store_job *job)
+{
+    static const uint8_t zeros[64u << 10];
+    uint64_t offset = job->offset;
+    uint64_t left = job->length;
+    enum rh_error error = RH_OK;
+    while (left > 0 && error == RH_OK) {
+        size_t step = left < sizeof zeros ? (size_t)left : sizeof zeros;
+        error = write_all(extent_of(job->handle)->fd, zeros, step, offset);
+        offset += step;
+        left -= step;
+    }
+    return error;
+}
+
 /* ---- Sealing and forgetting ---- */
+
+static enum rh_error drop_chunk(const struct store_files *store, const struct rh_store_job *job)
+{
+    char path[RH_PATH_MAX];
+    enum rh_error error = rh_path_waiting(&job->target, job->index, path, sizeof path);
+    return error == RH_OK ? remove_file(store, path) : error;
+}
 
 /* Gives the incoming file its final length and makes it durable. RH_ERR_UNKNOWN: there is none. */
 static enum rh_error settle_incoming(const struct store_files *store, const char *incoming,
@@ -545,6 +580,12 @@ static void files_run(struct rh_store *base, const struct rh_store_job *job,
         return;
     case RH_STORE_STITCH:
         result->error = stitch(store, job, result);
+        return;
+    case RH_STORE_ZERO:
+        result->error = zero(job);
+        return;
+    case RH_STORE_DROP_CHUNK:
+        result->error = drop_chunk(store, job);
         return;
     case RH_STORE_SEAL:
         result->error = seal(store, job);
