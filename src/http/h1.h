@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RH_HTTP_H1_H
-#define RH_HTTP_H1_H
+#ifndef REELHAUL_HTTP_H1_H
+#define REELHAUL_HTTP_H1_H
 /*
  * HTTP/1.1 without sockets (RFC 9112), server side, strict: what two servers could read differently
  * is refused. No allocation: the caller owns the parser, the head buffer and the header array.
@@ -23,20 +23,21 @@
 #define RH_H1_METHOD_BYTES_MAX 32
 #define RH_H1_CHUNK_EXT_MAX    256 /* bytes of extensions per chunk */
 
-enum rh_h1_phase {                    /* private */
-                   RH_H1_PHASE_START, /* nothing of the request was read, or one empty line */
-                   RH_H1_PHASE_REQUEST_LINE,
-                   RH_H1_PHASE_FIELDS,
-                   RH_H1_PHASE_BODY_LENGTH,
-                   RH_H1_PHASE_CHUNK_SIZE,
-                   RH_H1_PHASE_CHUNK_EXT,
-                   RH_H1_PHASE_CHUNK_SIZE_LF,
-                   RH_H1_PHASE_CHUNK_DATA,
-                   RH_H1_PHASE_CHUNK_DATA_CR,
-                   RH_H1_PHASE_CHUNK_DATA_LF,
-                   RH_H1_PHASE_TRAILERS,
-                   RH_H1_PHASE_DONE,
-                   RH_H1_PHASE_FAILED,
+/* Private. START: nothing of the request was read, or the one empty line that is tolerated. */
+enum rh_h1_phase {
+    RH_H1_PHASE_START,
+    RH_H1_PHASE_REQUEST_LINE,
+    RH_H1_PHASE_FIELDS,
+    RH_H1_PHASE_BODY_LENGTH,
+    RH_H1_PHASE_CHUNK_SIZE,
+    RH_H1_PHASE_CHUNK_EXT,
+    RH_H1_PHASE_CHUNK_SIZE_LF,
+    RH_H1_PHASE_CHUNK_DATA,
+    RH_H1_PHASE_CHUNK_DATA_CR,
+    RH_H1_PHASE_CHUNK_DATA_LF,
+    RH_H1_PHASE_TRAILERS,
+    RH_H1_PHASE_DONE,
+    RH_H1_PHASE_FAILED,
 };
 
 struct rh_h1 {
@@ -55,6 +56,7 @@ struct rh_h1 {
     size_t method_size; /* 0 until the space after the method was seen */
     uint64_t left;      /* of the length body or of the chunk */
     size_t ext_size;
+    bool ext_named; /* its ';' was seen, not only white space */
     uint8_t digits;
     bool empty_line; /* the one tolerated empty line was seen */
     bool cr;         /* the last byte was CR: only LF may follow */
@@ -93,12 +95,15 @@ uint64_t rh_h1_body_left(const struct rh_h1 *h1);
 /* True once the body has ended, including requests that have none (feeds nothing). */
 bool rh_h1_done(const struct rh_h1 *h1);
 
-/* Goes on to the next request. The present one must be done and keep_alive. Its spans become void.
+/*
+ * Goes on to the next request. The present one must be done and keep_alive. Its spans become void.
  */
 void rh_h1_next(struct rh_h1 *h1);
 
-/* True between requests: nothing of a request was read, so closing now loses nothing and 408 is not
- * due. */
+/*
+ * True between requests: nothing of a request was read, so closing now loses nothing and 408 is not
+ * due.
+ */
 bool rh_h1_idle(const struct rh_h1 *h1);
 
 /* The peer closed its side: RH_OK between requests or after a whole one, else RH_ERR_CLOSED. */
@@ -120,7 +125,8 @@ struct rh_h1_answer {
  * Writes status line, headers, Date, Content-Length, Connection and the empty line; never a body,
  * which the shell sends after it unless head_only or the status forbids it (rh_h1_sends_body).
  * RH_ERR_LIMIT: does not fit, RH_ERR_SYNTAX: a header could be read as two (someone bypassed
- * rh_response_add), RH_ERR_RANGE: status not 200…599. On error `out` is as before.
+ * rh_response_add), RH_ERR_STATE: a framing header, RH_ERR_RANGE: status not 200…599. On error
+ * `out` is as before.
  */
 enum rh_error rh_h1_write_head(struct rh_buffer *out, const struct rh_response *response,
                                const struct rh_h1_answer *answer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RH_HTTP_MESSAGE_H
-#define RH_HTTP_MESSAGE_H
+#ifndef REELHAUL_HTTP_MESSAGE_H
+#define REELHAUL_HTTP_MESSAGE_H
 /*
  * HTTP messages without a wire format (RFC 9110): what a request head says and what an answer will
  * say. h1 fills and writes these; h2 will do the same, so nothing above this room knows which it
@@ -41,30 +41,33 @@ struct rh_request {
     struct rh_bytes target; /* the raw request target, for logs (it may hold secrets of others) */
     struct rh_bytes path;   /* raw, still percent-encoded; starts with '/'; "*" for OPTIONS * */
     struct rh_bytes query;  /* raw, without '?' ; empty when absent */
-    struct rh_bytes
-        authority;        /* host[:port] of the target if absolute, else of Host; may be empty
-                             in HTTP/1.0. Use this one, never the Host header (RFC 9112, 3.2.2) */
+    /*
+     * host[:port] of the target if that is absolute, else of Host; may be empty in HTTP/1.0. Use
+     * this one, never the Host header (RFC 9112, 3.2.2).
+     */
+    struct rh_bytes authority;
     struct rh_bytes host; /* authority without port and without the brackets of an IPv6 address */
     const struct rh_header *headers;
     size_t header_count;
     const struct rh_header *trailers; /* valid once the body has ended */
     size_t trailer_count;
     enum rh_request_body body;
-    uint64_t
-        body_length; /* for RH_REQUEST_BODY_LENGTH, else RH_SIZE_UNKNOWN (chunked) or 0 (none) */
+    uint64_t body_length; /* LENGTH: bytes; CHUNKED: RH_SIZE_UNKNOWN; NONE: 0 */
     bool expect_continue; /* the sender waits for 100 before it sends the body */
     bool keep_alive;      /* another request may follow on this connection */
     uint8_t version;      /* 10, 11 or 20 */
 };
 
-/* First header of that name (ASCII, any case), or NULL. `count_out` may be NULL; else how many
- * there are. */
+/*
+ * First header of that name (ASCII, any case), or NULL. `count_out` may be NULL; else how many
+ * there are.
+ */
 const struct rh_header *rh_request_find(const struct rh_request *request, const char *name,
                                         size_t *count_out);
 
 /*
- * The value of a header that must not be repeated.
- * RH_OK; RH_ERR_UNKNOWN absent (value becomes empty); RH_ERR_SYNTAX more than one.
+ * The value of a header that must not be repeated. RH_OK; RH_ERR_UNKNOWN absent (value becomes
+ * empty); RH_ERR_SYNTAX more than one.
  */
 enum rh_error rh_request_single(const struct rh_request *request, const char *name,
                                 struct rh_bytes *value);
@@ -80,9 +83,9 @@ bool rh_media_type_is(struct rh_bytes value, const char *type);
 
 /* ---- grammar that parsers and writers share (RFC 9110, 5) ---- */
 
-bool rh_http_is_token(struct rh_bytes text);        /* 1*tchar */
-bool rh_http_is_field_value(struct rh_bytes text);  /* no CTL but HTAB; obs-text allowed */
-struct rh_bytes rh_http_trim(struct rh_bytes text); /* without SP and HTAB at both ends */
+bool rh_http_is_token(struct rh_bytes text);       /* 1*tchar */
+bool rh_http_is_field_value(struct rh_bytes text); /* no CTL but HTAB; obs-text allowed */
+bool rh_http_is_framing(struct rh_bytes name); /* Content-Length and others that a writer owns */
 enum rh_method rh_http_method(struct rh_bytes token);
 const char *rh_http_reason(unsigned status); /* "OK"; "" for codes we do not know */
 
@@ -108,13 +111,17 @@ struct rh_response {
     struct rh_buffer text; /* private: the values */
     enum rh_response_body body;
     struct rh_bytes bytes;
-    int64_t file; /* what it means is the shell's matter: a descriptor in serve, an index in the
-                     simulator. Whoever sends the answer closes it. -1: none */
+    /*
+     * What it means is the shell's matter: a descriptor in serve, an index in the simulator.
+     * Whoever sends the answer closes it. -1: none.
+     */
+    int64_t file;
     struct rh_range range;
     bool close; /* this is the last answer of the connection */
 };
 
-/* `memory` (a few KiB are plenty) must live as long as the answer. Status 200, no headers, no body.
+/*
+ * `memory` (a few KiB are plenty) must live as long as the answer. Status 200, no headers, no body.
  */
 void rh_response_init(struct rh_response *response, void *memory, size_t cap);
 

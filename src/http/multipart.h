@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RH_HTTP_MULTIPART_H
-#define RH_HTTP_MULTIPART_H
+#ifndef REELHAUL_HTTP_MULTIPART_H
+#define REELHAUL_HTTP_MULTIPART_H
 /*
  * multipart/form-data, incremental and without allocation (RFC 7578, RFC 2046 5.1, and what
  * browsers send: WHATWG HTML 4.10.21.8). Content is handed out as spans of the input; only part
@@ -27,10 +27,10 @@ enum rh_multipart_kind {
 };
 
 /*
- * Names and types point into the head memory and live until the next FIELD_BEGIN. They are what the
- * sender wrote, valid UTF-8 without NUL but otherwise untrusted: a name may hold '/', CR or LF.
- * `data` points into the input, or (a false start of a boundary) into the parser; it lives until
- * the next call.
+ * Names and types point into the head memory and live until the call after FIELD_END. They are what
+ * the sender wrote, without NUL but otherwise untrusted: names are valid UTF-8 and may hold '/', CR
+ * or LF. `data` points into the input, or (a false start of a boundary) into the parser; it lives
+ * until the next call.
  */
 struct rh_multipart_event {
     enum rh_multipart_kind kind;
@@ -41,24 +41,26 @@ struct rh_multipart_event {
     struct rh_bytes data;
 };
 
-enum rh_multipart_phase { /* private */
-                          RH_MULTIPART_PHASE_PREAMBLE,
-                          RH_MULTIPART_PHASE_DELIMITER, /* a boundary was read; what follows decides
-                                                         */
-                          RH_MULTIPART_PHASE_PADDING,
-                          RH_MULTIPART_PHASE_PADDING_LF,
-                          RH_MULTIPART_PHASE_DASH,
-                          RH_MULTIPART_PHASE_HEAD,
-                          RH_MULTIPART_PHASE_DATA,
-                          RH_MULTIPART_PHASE_EPILOGUE,
-                          RH_MULTIPART_PHASE_FAILED,
+/* Private. DELIMITER: a boundary was read, and what follows decides. */
+enum rh_multipart_phase {
+    RH_MULTIPART_PHASE_PREAMBLE,
+    RH_MULTIPART_PHASE_DELIMITER,
+    RH_MULTIPART_PHASE_PADDING,
+    RH_MULTIPART_PHASE_PADDING_LF,
+    RH_MULTIPART_PHASE_DASH,
+    RH_MULTIPART_PHASE_HEAD,
+    RH_MULTIPART_PHASE_DATA,
+    RH_MULTIPART_PHASE_EPILOGUE,
+    RH_MULTIPART_PHASE_FAILED,
 };
 
-struct rh_multipart { /* private but for sizes */
+/* Private; it is here so that the caller can own it. */
+struct rh_multipart {
     enum rh_multipart_phase phase;
     uint8_t delimiter[4 + RH_MULTIPART_BOUNDARY_MAX]; /* CR LF "--" boundary */
     size_t delimiter_size;
     size_t matched; /* bytes of it that the input ended with */
+    size_t implied; /* of them, those that were never in the input: a line began anyway */
     uint8_t *head;
     size_t head_cap;
     size_t head_size;
@@ -66,10 +68,11 @@ struct rh_multipart { /* private but for sizes */
     size_t field_count;
     size_t fields_max;
     size_t skipped; /* bytes of preamble, then of padding */
-    bool in_field;
-    bool dash; /* one '-' after the boundary was read */
+    bool cr;        /* the last byte of a part's head was CR: only LF may follow */
     struct rh_multipart_event field;
     bool has_disposition;
+    bool has_type;
+    bool has_encoding;
     enum rh_error error;
     const char *problem;
 };
@@ -83,15 +86,17 @@ enum rh_error rh_multipart_init(struct rh_multipart *m, struct rh_bytes content_
                                 size_t head_cap, size_t fields_max);
 
 /*
- * RH_OK: `*event` happened and `*used` bytes were used; call again with the rest, also if the rest
- * is empty (an event may be due). RH_ERR_AGAIN: all of `in` was used (after END: ignored as
- * epilogue). RH_ERR_SYNTAX: not a form; RH_ERR_LIMIT: a cap was reached. Errors stay.
+ * RH_OK: `*event` happened and `*used` bytes were used; call again with the rest. RH_ERR_AGAIN: all
+ * of `in` was used (after END: ignored as epilogue). RH_ERR_SYNTAX: not a form; RH_ERR_LIMIT: a cap
+ * was reached. Errors stay.
  */
 enum rh_error rh_multipart_next(struct rh_multipart *m, struct rh_bytes in, size_t *used,
                                 struct rh_multipart_event *event);
 
-/* At the end of the body: RH_OK if END was seen, RH_ERR_CLOSED if the form is truncated, or the
- * earlier error. */
+/*
+ * At the end of the body: RH_OK if END was seen, RH_ERR_CLOSED if the form is truncated, or the
+ * earlier error.
+ */
 enum rh_error rh_multipart_finish(const struct rh_multipart *m);
 
 /* After an error: one English sentence. */

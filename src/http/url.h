@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef RH_HTTP_URL_H
-#define RH_HTTP_URL_H
+#ifndef REELHAUL_HTTP_URL_H
+#define REELHAUL_HTTP_URL_H
 /*
  * Paths and queries of request targets (RFC 3986, and the form encoding of queries of the URL
  * Standard). Decoding never yields NUL or bytes that are no UTF-8. Decoded text is for comparing
@@ -40,7 +40,8 @@ enum rh_error rh_url_path_decode(struct rh_bytes path, struct rh_buffer *out);
 enum rh_error rh_url_query_next(struct rh_bytes *rest, struct rh_bytes *name,
                                 struct rh_bytes *value);
 
-/* Decodes a name or value of a query ('+' is a space) and appends it. RH_ERR_SYNTAX, RH_ERR_LIMIT.
+/*
+ * Decodes a name or value of a query ('+' is a space) and appends it. RH_ERR_SYNTAX, RH_ERR_LIMIT.
  */
 enum rh_error rh_url_query_decode(struct rh_bytes raw, struct rh_buffer *out);
 
