@@ -14,126 +14,380 @@
  *   'change'    detail {uploads: UploadSnapshot[], summary: Summary}   at most 4 a second
  *   'upload'    detail UploadSnapshot          one upload changed its state or reason
  *   'resuming'  detail {count: number}         once, when uploads of an earlier visit go on
- *   'safe'      detail {safe: boolean}         closing the tab now loses nothing that only this tab holds
+ *   'safe'      detail {safe: boolean, stored: boolean}   safe: all is on the server; stored: closing
+ *               the tab loses no byte (what is not yet sent goes on at the next visit)
  *   'storage'   detail StorageTrouble          local space ran out; see types.js
- * Events of a Recording: 'progress' detail {bytes, durationMs}; 'stopped' detail Take (also when the
- *   stream ended by itself); 'error' detail {message}.
  * @module
  */
 
+import { diagnose } from './diagnose.js';
+import { log, setLevel } from './log.js';
+import { nameFor, newTakeId, partitionOf } from './partition.js';
+import { Recording } from './recording.js';
+import { Rpc } from './rpc.js';
+import { summarize } from './view.js';
+
 /** @typedef {import('./types.js').UploadSnapshot} UploadSnapshot */
 /** @typedef {import('./types.js').Summary} Summary */
-/** @typedef {import('./types.js').Take} Take */
 /** @typedef {import('./types.js').OpenOptions} OpenOptions */
 /** @typedef {import('./types.js').RecordOptions} RecordOptions */
 /** @typedef {import('./types.js').FileOptions} FileOptions */
 /** @typedef {import('./types.js').Diagnosis} Diagnosis */
 /** @typedef {import('./types.js').Screen} Screen */
 /** @typedef {import('./types.js').LogLevel} LogLevel */
+/** @typedef {import('./spool.js').Meta} Meta */
 
-const notYet = () => {
-    throw new Error('not implemented yet');
-};
+export { Recording };
 
-/** A recording under way. Made by Reelhaul.startRecording. */
-export class Recording extends EventTarget {
-    /** The take's id. */ id = '';
-    /** @type {string} */ sessionId = '';
-    /** @type {string} */ videoId = '';
-    /** @type {string} */ promptId = '';
-    /** @type {string} */ mimeType = '';
-    /** @type {'recording'|'paused'|'stopping'|'stopped'|'discarded'} */ state = 'recording';
-    /** Recorded time, pauses excluded. @type {number} */ durationMs = 0;
-    /** Bytes that are durable in the spool. @type {number} */ bytes = 0;
-
-    /** Pauses the recording itself (not the upload). */
-    pause() { notYet(); }
-    resume() { notYet(); }
-
-    /** Stops, waits until every slice is durable here, seals. @returns {Promise<Take>} */
-    stop() { return notYet(); }
-
-    /** Stops and throws the take away, here and on the server. @returns {Promise<void>} */
-    discard() { return notYet(); }
-
-    /** The take as a playable file, backed by the spool. Only after stop(). @returns {Promise<File>} */
-    blob() { return notYet(); }
-}
+/** The best first. MP4 is fragmented and keeps its duration when it is cut short; WebM does not. */
+const TYPES = [
+    'video/mp4;codecs=avc1.42E01E,mp4a.40.2', 'video/mp4;codecs=avc1.42E01E,opus',
+    'video/webm;codecs=vp9,opus', 'video/webm;codecs=vp8,opus', 'video/webm', 'video/mp4',
+];
+const KEEP = { 'until-proven': 0, 'each-part': 1, 'for-good': 2 };
+const SCREENS_OPEN = ['instructions', 'countdown', 'complete'];
 
 export class Reelhaul extends EventTarget {
     /** The server's origin (+ base path), without a trailing slash. */ server = '';
+    #options;
+    /** @type {Rpc} */ #spool;
+    /** @type {Rpc} */ #uploader;
+    /** @type {Worker[]} */ #workers = [];
+    /** @type {BroadcastChannel|null} */ #channel = null;
+    /** @type {Map<string, Recording>} */ #recordings = new Map();
+    /** @type {UploadSnapshot[]} */ #uploads = [];
+    #seen = { epoch: 0, seq: 0 };
+    #copying = 0;
+    #resumed = false;
+    #limit = 0;
+    #held = false;
+    /** @type {Screen} */ #screen = 'instructions';
+    #safety = '';
+    #closing = new AbortController();
+    #spoolKind = '';
+    #partition = '';
+
+    /** Use Reelhaul.open(). @param {OpenOptions} options @param {string} server */
+    constructor(options, server) {
+        super();
+        this.#options = options;
+        this.server = server;
+        this.#limit = options.limit ?? 0;
+        const worker = (/** @type {string} */ file) => {
+            const made = new Worker(new URL(file, import.meta.url), { type: 'module' });
+            this.#workers.push(made);
+            return made;
+        };
+        this.#spool = new Rpc(worker('./spool-worker.js'), (type, message) => {
+            this.#recordings.get(message.rec)?.hear(type, message);
+        });
+        this.#uploader = new Rpc(worker('./uploader-worker.js'), (type) => {
+            if (type === 'token') return options.getToken?.(options.subject ?? '') ?? '';
+            if (type === 'leader') return this.#newLeader();
+            return undefined;
+        });
+        const failed = new Error('a worker could not be started; see the console');
+        for (const it of this.#workers) {
+            it.addEventListener('error', (event) => {
+                log('error', event.message);
+                this.#spool.fail(failed);
+                this.#uploader.fail(failed);
+            });
+        }
+    }
 
     /** @param {OpenOptions} [options] @returns {Promise<Reelhaul>} */
-    static open(options) { void options; return notYet(); }
+    static async open(options = {}) {
+        setLevel(options.logLevel ?? 'off');
+        const server = new URL(options.server || '/', location.href).href.replace(/\/+$/, '');
+        const it = new Reelhaul(options, server);
+        await it.#start();
+        return it;
+    }
 
     /** The best container and codecs MediaRecorder supports here; '' if it cannot record. @returns {string} */
-    static bestMimeType() { return notYet(); }
+    static bestMimeType() {
+        if (typeof MediaRecorder === 'undefined') return '';
+        return TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? '';
+    }
 
     /** @param {{participantId?: string}} [options] @returns {Promise<string>} the session id */
-    createSession(options) { void options; return notYet(); }
+    async createSession({ participantId } = {}) {
+        const { getToken, subject = '' } = this.#options;
+        /** @type {Record<string, string>} */
+        const headers = { 'Content-Type': 'application/json' };
+        const token = await getToken?.(subject);
+        if (token) headers['Authorization'] = `Bearer ${token}`;
+        const answer = await fetch(`${this.server}/api/session/create`, {
+            method: 'POST', headers, body: JSON.stringify(participantId ? { participant_id: participantId } : {}),
+        });
+        const body = await answer.json().catch(() => ({}));
+        if (!answer.ok || !body.session_id) {
+            throw new Error(body.error?.message ?? `the server answered ${answer.status}`);
+        }
+        if (body.session_token) {
+            await this.#uploader.ask('session-token', { session: body.session_id, token: body.session_token });
+        }
+        return body.session_id;
+    }
 
     /** @param {RecordOptions} options @returns {Promise<Recording>} */
-    startRecording(options) { void options; return notYet(); }
+    async startRecording(options) {
+        const live = this.#options.policy === 'live';
+        const mimeType = options.mimeType ?? Reelhaul.bestMimeType();
+        const recorder = new MediaRecorder(options.stream, /** @type {MediaRecorderOptions} */ ({
+            mimeType, videoBitsPerSecond: options.videoBitsPerSecond,
+            audioBitsPerSecond: options.audioBitsPerSecond,
+            videoKeyFrameIntervalDuration: 1000, // else MP4 slices wait for a key frame
+        }));
+        const meta = metaOf('recording', recorder.mimeType || mimeType, options);
+        await this.#spool.ask('open', { meta, live });
+        const studio = {
+            spool: this.#spool,
+            discard: (/** @type {string} */ id) => this.discard(id),
+            file: (/** @type {string} */ id) => this.export(id),
+            trouble: (/** @type {object} */ detail) => this.#emit('storage', detail),
+            changed: () => this.#changed(),
+        };
+        const timesliceMs = options.timesliceMs ?? (live ? 2000 : 1000);
+        const recording = new Recording(studio, meta, recorder, timesliceMs);
+        this.#recordings.set(meta.rec, recording);
+        this.#changed();
+        return recording;
+    }
 
     /** The take is good: it may complete on the server. Returns once that is written down here.
      * @param {string} takeId @returns {Promise<void>} */
-    accept(takeId) { void takeId; return notYet(); }
+    async accept(takeId) {
+        await this.#recordings.get(takeId)?.stop();
+        await this.#command('accept', takeId);
+        await this.#spool.ask('release', { rec: takeId });
+        this.#recordings.delete(takeId);
+        this.#changed();
+    }
 
     /** Retake: cancelled on the server, freed here. @param {string} takeId @returns {Promise<void>} */
-    discard(takeId) { void takeId; return notYet(); }
+    async discard(takeId) {
+        const recording = this.#recordings.get(takeId);
+        this.#recordings.delete(takeId);
+        await this.#command('discard', takeId); // written down before the lock is let go
+        if (recording && recording.state !== 'discarded') await recording.discard();
+        await this.#spool.ask('abandon', { rec: takeId });
+        this.#changed();
+    }
 
     /** Copies a picked file into the spool (accepted at once). Returns its id when it is safe here.
      * @param {Blob} file @param {FileOptions} [options] @returns {Promise<string>} */
-    addFile(file, options) { void file; void options; return notYet(); }
+    async addFile(file, options = {}) {
+        const { quota = Infinity, usage = 0 } = await navigator.storage.estimate();
+        if (file.size > quota - usage) {
+            throw new DOMException('this file is larger than the room the browser gives', 'QuotaExceededError');
+        }
+        const meta = metaOf('file', file.type || 'application/octet-stream', options);
+        if (file instanceof File && file.name) meta.name = file.name;
+        this.#copying++;
+        this.#changed();
+        try {
+            await this.#spool.ask('open', { meta, live: false });
+            await this.#spool.ask('copy', { rec: meta.rec, blob: file });
+            await this.#spool.ask('seal', { rec: meta.rec, durationMs: 0 });
+            await this.accept(meta.rec);
+        } catch (error) {
+            await this.discard(meta.rec);
+            throw error;
+        } finally {
+            this.#copying--;
+            this.#changed();
+        }
+        return meta.rec;
+    }
 
     /** @param {string} id */
-    pause(id) { void id; notYet(); }
+    pause(id) { this.#tell({ type: 'pause', upload: id }); }
     /** @param {string} id */
-    resume(id) { void id; notYet(); }
-    /** Cancels on the server too and frees the local copy. @param {string} id */
-    cancel(id) { void id; notYet(); }
+    resume(id) { this.#tell({ type: 'resume', upload: id }); }
+    /** Cancels on the server too and frees the local copy. @param {string} id @returns {Promise<void>} */
+    cancel(id) { return this.discard(id); }
     /** @param {string} id */
-    retry(id) { void id; notYet(); }
-    retryFailed() { notYet(); }
+    retry(id) { this.#tell({ type: 'retry', upload: id }); }
+    retryFailed() { this.retry(''); }
 
     /** @param {number} bytesPerSecond 0 = no limit */
-    setLimit(bytesPerSecond) { void bytesPerSecond; notYet(); }
+    setLimit(bytesPerSecond) {
+        this.#limit = bytesPerSecond;
+        this.#tell({ type: 'limit', bytesPerSecond });
+    }
 
     /** Which screen the person sees; mode 'hybrid' sends only on instructions, countdown, complete.
      * @param {Screen} screen */
-    setScreen(screen) { void screen; notYet(); }
+    setScreen(screen) {
+        this.#screen = screen;
+        this.#changed();
+    }
 
     /** Resolves when the mode lets the next recording start: at once in 'background'; when all accepted
      * takes are done in 'blocking' and 'hybrid'. @returns {Promise<void>} */
-    readyToRecord() { return notYet(); }
+    async readyToRecord() {
+        if (this.#mode() !== 'background') await this.whenDone();
+    }
 
     /** All uploads of this partition in recording order. @returns {UploadSnapshot[]} */
-    list() { return notYet(); }
+    list() { return this.#uploads; }
     /** @param {string} id @returns {UploadSnapshot|undefined} */
-    get(id) { void id; return notYet(); }
+    get(id) { return this.#uploads.find((upload) => upload.id === id); }
     /** @returns {Summary} */
-    getSummary() { return notYet(); }
+    getSummary() { return summarize(this.#uploads); }
 
-    /** True when closing the tab now loses nothing. */
-    get safe() { return notYet(); }
+    /** Everything is on the server: there is nothing left to wait for. */
+    get safe() {
+        const open = (/** @type {UploadSnapshot} */ u) => u.state !== 'completed' && u.state !== 'cancelled';
+        return this.stored && !this.#uploads.some(open);
+    }
+
+    /** Closing the tab loses no byte: nothing is being recorded or copied, all is durable on this device. */
+    get stored() {
+        const done = (/** @type {Recording} */ r) => r.durable && r.state === 'stopped';
+        return this.#copying === 0 && [...this.#recordings.values()].every(done);
+    }
 
     /** Resolves when no accepted upload is pending or uploading (failed ones may remain).
      * @returns {Promise<Summary>} */
-    whenDone() { return notYet(); }
+    async whenDone() {
+        await this.#command('hello'); // the leader has heard of everything accepted before
+        for (;;) {
+            const summary = this.getSummary();
+            if (summary.pending + summary.uploading === 0) return summary;
+            await new Promise((resolve) => this.addEventListener('change', resolve, { once: true }));
+        }
+    }
 
     /** The playable local copy. Rejects if it is no longer here. @param {string} id @returns {Promise<File>} */
-    export(id) { void id; return notYet(); }
+    export(id) { return this.#spool.ask('file', { rec: id }); }
 
-    /** Forgets completed, failed and cancelled uploads in the list (and frees what is left of them here).
-     * Never touches one that is not finished. @param {string} id @returns {Promise<void>} */
-    remove(id) { void id; return notYet(); }
+    /** Takes a completed, failed or cancelled upload off the list and frees what is left of it here.
+     * Rejects for one that is not finished. @param {string} id @returns {Promise<void>} */
+    remove(id) { return this.#command('remove', id); }
 
     /** @returns {Promise<Diagnosis[]>} */
-    diagnose() { return notYet(); }
+    diagnose() {
+        const { getToken, subject = '' } = this.#options;
+        return diagnose({
+            server: this.server, lock: `uploader:${this.#partition}`, spool: this.#spoolKind,
+            ping: () => this.#command('hello'), token: getToken ? () => getToken(subject) : null,
+        });
+    }
 
     /** @param {LogLevel} level */
-    setLogLevel(level) { void level; notYet(); }
+    setLogLevel(level) {
+        setLevel(level);
+        this.#uploader.tell('level', { level });
+    }
 
     /** Ends this instance: stops nothing that is durable, closes its workers. */
-    close() { notYet(); }
+    close() {
+        this.#closing.abort();
+        this.#channel?.close();
+        for (const worker of this.#workers) worker.terminate();
+    }
+
+    async #start() {
+        const { tenant = '', subject = '', policy = 'never-give-up', spool: force } = this.#options;
+        const { keepLocal = 'until-proven', orphans = 'accept', logLevel: level = 'off' } = this.#options;
+        const partition = await partitionOf(this.server, tenant, subject);
+        this.#partition = partition;
+        this.#channel = new BroadcastChannel(`reelhaul:${partition}`);
+        this.#channel.onmessage = ({ data }) => this.#hear(data);
+        const { port1, port2 } = new MessageChannel();
+        const { kind } = await this.#spool.ask('init', { partition, force, port: port1 }, [port1]);
+        this.#spoolKind = kind;
+        this.#uploads = await this.#uploader.ask('init', {
+            partition, server: this.server, policy, overrides: { keep: KEEP[keepLocal] }, force, orphans,
+            level, port: port2,
+        }, [port2]);
+        const { signal } = this.#closing;
+        for (const type of ['online', 'offline']) {
+            addEventListener(type, () => void this.#network(), { signal });
+        }
+        void this.#command('hello');
+        if (level === 'off') return;
+        console.table(this.#uploads.map(({ id, state, reason, percent }) => ({ id, state, reason, percent })));
+    }
+
+    /** The leader's word; an older leader's is not heard any more. @param {any} message */
+    #hear(message) {
+        if (message.type !== 'snapshot') return;
+        const { epoch, seq, uploads, resumed } = message;
+        if (epoch < this.#seen.epoch || (epoch === this.#seen.epoch && seq <= this.#seen.seq)) return;
+        const first = this.#seen.epoch === 0;
+        this.#seen = { epoch, seq };
+        const before = new Map(this.#uploads.map((upload) => [upload.id, upload]));
+        this.#uploads = uploads;
+        for (const upload of this.#uploads) {
+            const old = before.get(upload.id);
+            if (old?.state !== upload.state || old.reason !== upload.reason) this.#emit('upload', upload);
+        }
+        if (first && resumed > 0 && !this.#resumed) this.#emit('resuming', { count: resumed });
+        if (resumed > 0) this.#resumed = true;
+        this.#emit('change', { uploads: this.#uploads, summary: this.getSummary() });
+        this.#changed();
+    }
+
+    /** What a new leader cannot read from storage. */
+    #newLeader() {
+        void this.#network();
+        if (this.#limit > 0) this.setLimit(this.#limit);
+        if (this.#held) void this.#command('hold', true);
+    }
+
+    async #network() {
+        const { onlineCheck } = this.#options;
+        const up = onlineCheck ? await onlineCheck() : navigator.onLine;
+        this.#tell({ type: 'network', up });
+    }
+
+    /** @returns {'background'|'blocking'|'hybrid'} */
+    #mode() {
+        const { mode = 'background' } = this.#options;
+        if (mode !== 'auto') return mode;
+        const { connection, deviceMemory = 4 } = /** @type {any} */ (navigator);
+        const poor = connection?.saveData || /2g|3g/.test(connection?.effectiveType ?? '');
+        return poor || deviceMemory < 2 ? 'blocking' : 'background';
+    }
+
+    /** Something here changed: is it safe, and may the uploader send? */
+    #changed() {
+        const { safe, stored } = this;
+        if (this.#safety !== `${safe} ${stored}`) this.#emit('safe', { safe, stored });
+        this.#safety = `${safe} ${stored}`;
+        const recording = [...this.#recordings.values()].some(({ state }) => state === 'recording');
+        const held = this.#mode() === 'hybrid' && (recording || !SCREENS_OPEN.includes(this.#screen));
+        if (held === this.#held) return;
+        this.#held = held;
+        void this.#command('hold', held);
+    }
+
+    /** @param {string} name @param {...any} args @returns {Promise<any>} */
+    #command(name, ...args) {
+        return this.#uploader.ask('command', { name, args });
+    }
+
+    /** @param {object} event */
+    #tell(event) {
+        void this.#command('tell', event);
+    }
+
+    /** @param {string} type @param {object} detail */
+    #emit(type, detail) {
+        this.dispatchEvent(new CustomEvent(type, { detail }));
+    }
+}
+
+/** @param {'recording'|'file'} source @param {string} mimeType @param {FileOptions} options @returns {Meta} */
+function metaOf(source, mimeType, { sessionId = '', videoId, promptId = '', metadata = {} }) {
+    const id = videoId ?? crypto.randomUUID();
+    return {
+        format: 1, rec: newTakeId(), sessionId, videoId: id, promptId, mimeType, source,
+        name: nameFor(promptId || id, mimeType),
+        metadata: promptId ? { prompt_id: promptId, ...metadata } : metadata, createdAt: Date.now(),
+    };
 }

@@ -31,6 +31,7 @@ const RETRY_MS = 500;
  * @property {{size: number, crc64: bigint, durationMs: number}|null} sealed
  * @property {Promise<unknown>} tail     the end of its queue: one thing after another
  * @property {boolean} ended             abandoned: stop trying
+ * @property {(() => Promise<void>)[]} between  to be done even while an append keeps failing
  * @property {() => void} unlock
  */
 
@@ -91,7 +92,8 @@ async function open(meta, live) {
     try {
         const writer = await spool.create(meta, live);
         owned.set(rec, {
-            meta, writer, segments: [], sealed: null, tail: Promise.resolve(), ended: false, unlock,
+            meta, writer, segments: [], sealed: null, tail: Promise.resolve(), ended: false,
+            between: [], unlock,
         });
     } catch (error) {
         unlock();
@@ -145,6 +147,7 @@ async function append(it, bytes) {
             const { name, message } = /** @type {Error} */ (error);
             if (failures === 0) page.tell('trouble', { rec, name, message });
             uploader.tell('pressure', { level: 2 });
+            for (const work of it.between.splice(0)) await work();
             await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         }
     }
@@ -199,10 +202,23 @@ async function forget(rec, segs) {
     await spool.forget(rec, segs);
 }
 
+/** Closes the open segment in its turn, or between two tries of an append that finds no room.
+ * @param {Owned} it @returns {Promise<void>} */
+function closedNow(it) {
+    return new Promise((resolve, reject) => {
+        const work = () => closeSegment(it).then(resolve, reject);
+        it.between.push(work);
+        void queue(it.meta.rec, async () => {
+            if (it.between.includes(work)) await work();
+            it.between = it.between.filter((other) => other !== work);
+        });
+    });
+}
+
 /** What is durable of a recording, as one file-backed Blob. @param {string} rec */
 async function file(rec) {
     const it = owned.get(rec);
-    if (it?.writer) await queue(rec, closeSegment);
+    if (it?.writer) await closedNow(it);
     const found = it ? null : await spool.read(rec);
     const meta = it?.meta ?? found?.meta;
     const segments = it?.segments ?? found?.segments ?? [];

@@ -73,6 +73,8 @@
  * @property {() => Promise<boolean>} [onlineCheck]  overrides navigator.onLine; asked on online/offline events
  * @property {number} [limit]        bytes per second, 0 = no limit
  * @property {LogLevel} [logLevel]   default 'off'
+ * @property {'accept'|'ask'} [orphans]  takes whose tab died before they were judged: upload them (default),
+ *   or leave them in reason 'review' for accept() or discard()
  * @property {'opfs'|'idb'} [spool]  force a spool (tests); default: OPFS where it works
  */
 

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * What works here and what does not, in sentences.
+ * @module
+ */
+
+/** @typedef {import('./types.js').Diagnosis} Diagnosis */
+
+/** @typedef {object} Subject
+ * @property {string} server
+ * @property {string} lock           of the uploader
+ * @property {string} spool
+ * @property {() => Promise<any>} ping
+ * @property {(() => Promise<string>|string)|null} token
+ */
+
+const PATIENCE_MS = 5000;
+
+/** @template T @param {Promise<T>} promise @returns {Promise<T>} */
+function soon(promise) {
+    const late = new Promise((_, reject) => {
+        setTimeout(() => reject(new Error('no answer within 5 seconds')), PATIENCE_MS);
+    });
+    return /** @type {Promise<T>} */ (Promise.race([promise, late]));
+}
+
+/** @param {Subject} it @returns {Promise<Diagnosis[]>} */
+export function diagnose({ server, lock, spool, ping, token }) {
+    /** Each says what it found, or throws what is wrong. @type {[string, () => Promise<string>|string][]} */
+    const checks = [
+        ['secure context', () => need(isSecureContext, 'yes', 'serve the page over https or from localhost')],
+        ['recorder', () => need(typeof MediaRecorder !== 'undefined', 'yes', 'this browser cannot record')],
+        ['uploader', () => soon(ping()).then(() => 'answers')],
+        ['lock', async () => {
+            const { held = [] } = await navigator.locks.query();
+            return need(held.some(({ name }) => name === lock), 'held by a tab of this browser', 'no tab uploads');
+        }],
+        ['spool', () => (spool === 'opfs' ? 'files (OPFS)' : 'IndexedDB, because there is no OPFS here')],
+        ['storage', async () => {
+            const { usage = 0, quota = 0 } = await navigator.storage.estimate();
+            const kept = await navigator.storage.persisted();
+            const text = `${Math.round(usage / 1e6)} of ${Math.round(quota / 1e6)} MB used, `
+                + (kept ? 'kept' : 'the browser may clear it when the device is full');
+            return need(quota - usage > 64e6, text, `${text}: free some room`);
+        }],
+        ['network', () => need(navigator.onLine, 'online', 'the browser says it is offline')],
+        ['server', async () => {
+            const answer = await soon(fetch(`${server}/health`, { cache: 'no-store' }));
+            return need(answer.ok, 'healthy', `answers ${answer.status}`);
+        }],
+        ['token', async () => {
+            if (!token) return 'none is used';
+            return need(Boolean(await soon(Promise.resolve(token()))), 'given', 'getToken gave nothing');
+        }],
+        ['background', () => 'service worker and background sync are not used in this version'],
+    ];
+    return Promise.all(checks.map(async ([name, check]) => {
+        try {
+            return { name, ok: true, detail: await check() };
+        } catch (error) {
+            return { name, ok: false, detail: /** @type {Error} */ (error).message };
+        }
+    }));
+}
+
+/** @param {boolean} ok @param {string} yes @param {string} no @returns {string} */
+function need(ok, yes, no) {
+    if (!ok) throw new Error(no);
+    return yes;
+}

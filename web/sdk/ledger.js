@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The ledger of one partition, in IndexedDB with strict durability: the engine's records, what people
+ * decided about each take, the writer lease. A cache as far as the server's bytes are concerned; the
+ * decisions (accepted, discarded) are kept nowhere else.
+ * @module
+ */
+
+import { asked, openDb, transact } from './idb.js';
+
+/** One take as people and the uploader know it; stays listed when its bytes are gone.
+ * @typedef {object} TakeRow
+ * @property {string} rec
+ * @property {import('./spool.js').Meta} meta
+ * @property {boolean} accepted
+ * @property {boolean} discarded   being thrown away on both ends
+ * @property {string} uploadId
+ * @property {string} url
+ * @property {number} size         0 until sealed
+ * @property {boolean} local       the local copy is whole
+ * @property {import('./brain.js').Snapshot|null} last  as last seen, shown until the engine runs
+ */
+
+export class Ledger {
+    #db;
+
+    /** @param {IDBDatabase} db */
+    constructor(db) {
+        this.#db = db;
+    }
+
+    /** @param {string} partition */
+    static async open(partition) {
+        return new Ledger(await openDb(`reelhaul-${partition}`, 1, (db) => {
+            db.createObjectStore('records');
+            db.createObjectStore('takes', { keyPath: 'rec' });
+            db.createObjectStore('state');
+        }));
+    }
+
+    /** The engine's records. @returns {Promise<Uint8Array[]>} */
+    records() {
+        return transact(this.#db, ['records'], 'readonly', (tx) => asked(tx.objectStore('records').getAll()));
+    }
+
+    /** In order, in one transaction; null erases. @param {[string, Uint8Array|null][]} changes */
+    write(changes) {
+        return transact(this.#db, ['records'], 'readwrite', (tx) => {
+            const store = tx.objectStore('records');
+            for (const [upload, bytes] of changes) {
+                if (bytes) store.put(bytes, upload);
+                else store.delete(upload);
+            }
+        });
+    }
+
+    /** In recording order: ids begin with their time. @returns {Promise<TakeRow[]>} */
+    takes() {
+        return transact(this.#db, ['takes'], 'readonly', (tx) => asked(tx.objectStore('takes').getAll()));
+    }
+
+    /** @param {TakeRow[]} rows */
+    putTakes(rows) {
+        return transact(this.#db, ['takes'], 'readwrite', (tx) => {
+            for (const row of rows) tx.objectStore('takes').put(row);
+        });
+    }
+
+    /** @param {string} rec */
+    dropTake(rec) {
+        return transact(this.#db, ['takes'], 'readwrite', (tx) => void tx.objectStore('takes').delete(rec));
+    }
+
+    /** This browser profile's lease with a number that is higher at each takeover, durable before use:
+     * requests of an earlier leader that arrive late are refused by the server.
+     * @returns {Promise<{lease: string, number: number}>} */
+    takeOver() {
+        return transact(this.#db, ['state'], 'readwrite', async (tx) => {
+            const store = tx.objectStore('state');
+            const old = await asked(store.get('writer'));
+            const writer = { lease: old?.lease ?? crypto.randomUUID(), number: (old?.number ?? 0) + 1 };
+            store.put(writer, 'writer');
+            return writer;
+        });
+    }
+
+    /** Bearer tokens of sessions (server with --auth token), so that a later visit can finish them.
+     * @param {string} session @returns {Promise<string>} '' if there is none */
+    async token(session) {
+        const key = `token:${session}`;
+        return await transact(this.#db, ['state'], 'readonly', (tx) => asked(tx.objectStore('state').get(key))) ?? '';
+    }
+
+    /** @param {string} session @param {string} token */
+    putToken(session, token) {
+        return transact(this.#db, ['state'], 'readwrite',
+            (tx) => void tx.objectStore('state').put(token, `token:${session}`));
+    }
+}
