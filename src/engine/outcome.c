@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: MIT */
+/* What an answer, or its absence, means for an upload. */
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "engine/policy.h"
+#include "engine/state.h"
+
+struct rh_request *rh_request_find(const struct rh_engine *engine, uint32_t token)
+{
+    for (uint32_t i = 0; i < engine->limits.parts_max; i++)
+        if (engine->requests[i].phase == RH_REQUEST_FLYING && engine->requests[i].token == token)
+            return &engine->requests[i];
+    return NULL;
+}
+
+static rh_ms later(const struct rh_engine *e, rh_ms delay_ms, rh_ms retry_after_ms)
+{
+    if (retry_after_ms != RH_MS_NEVER && retry_after_ms > delay_ms)
+        delay_ms = retry_after_ms < RH_RETRY_AFTER_CAP_MS ? retry_after_ms : RH_RETRY_AFTER_CAP_MS;
+    return e->now_ms + delay_ms;
+}
+
+static bool counts_per_part(const struct rh_engine *e, const struct rh_request *r)
+{
+    return e->policy.retry_parts && r->kind == RH_SEND_PART;
+}
+
+/* A part waits for its own retry; the upload goes on with others. */
+static void retry_part(struct rh_engine *e, struct rh_upload *u, struct rh_request *r, bool counted,
+                       rh_ms retry_after_ms)
+{
+    r->attempts += counted;
+    if (counted && r->attempts > e->policy.retries_max) {
+        if (!e->policy.set_aside) {
+            rh_upload_fail(e, u, RH_REASON_ATTEMPTS);
+            return;
+        }
+        r->phase = RH_REQUEST_ASIDE;
+        rh_upload_changed(u);
+        return;
+    }
+    r->phase = RH_REQUEST_WAITING;
+    uint32_t failures = counted ? r->attempts : r->attempts + 1;
+    r->retry_at_ms = later(e, rh_policy_delay(&e->policy, &e->rng, failures), retry_after_ms);
+    rh_upload_progressed(e, u);
+}
+
+/* The upload waits. Where parts count for themselves its other requests never give up: "deferred
+ * and retried". */
+static void retry_upload(struct rh_engine *e, struct rh_upload *u, bool counted,
+                         enum rh_reason reason, rh_ms retry_after_ms)
+{
+    if (u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms) {
+        /* A request beside this one failed already and the upload waits: that was one failure, not
+         * two. */
+        rh_ms at = later(e, 0, retry_after_ms);
+        u->retry_at_ms = at > u->retry_at_ms ? at : u->retry_at_ms;
+        return;
+    }
+    u->failures += u->failures < UINT32_MAX;
+    u->attempts += counted && u->attempts < UINT32_MAX;
+    bool limited = counted && !e->policy.set_aside && e->policy.retries_max != RH_RETRIES_UNLIMITED;
+    if (limited && u->attempts > e->policy.retries_max) {
+        rh_upload_fail(e, u, RH_REASON_ATTEMPTS);
+        return;
+    }
+    u->retry_at_ms = later(e, rh_policy_delay(&e->policy, &e->rng, u->failures), retry_after_ms);
+    u->wait_reason = reason;
+    rh_upload_inactive(e, u);
+    rh_upload_changed(u);
+}
+
+static void retry_later(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                        bool counted, enum rh_reason reason, rh_ms retry_after_ms)
+{
+    if (counts_per_part(e, r)) {
+        retry_part(e, u, r, counted, retry_after_ms);
+        return;
+    }
+    r->phase = RH_REQUEST_FREE;
+    retry_upload(e, u, counted, reason, retry_after_ms);
+}
+
+/* Not a failure of the upload: its part goes back as it was, and the upload waits for something. */
+static void step_back(struct rh_engine *e, struct rh_upload *u, struct rh_request *r)
+{
+    r->phase = RH_REQUEST_FREE;
+    if (counts_per_part(e, r) && r->attempts > 0) {
+        r->phase = RH_REQUEST_WAITING;
+        r->retry_at_ms = e->now_ms;
+    }
+    rh_upload_inactive(e, u);
+    rh_upload_changed(u);
+}
+
+/* On a poor link parts shrink, so that one fits between two breaks; the server may have kept a
+ * prefix, so it is asked. */
+static void note_break(struct rh_engine *e, struct rh_upload *u, const struct rh_request *r,
+                       bool timeout)
+{
+    bool link_was_up = timeout || r->sent_bytes > 0 || e->now_ms - r->started_ms >= 2000;
+    if (r->kind == RH_SEND_FINISH)
+        u->doubt = u->remote[0] != 0;
+    if (r->kind != RH_SEND_PART || !link_was_up)
+        return;
+    u->breaks++;
+    u->full_parts = 0;
+    if (r->sent_bytes >= e->policy.part_bytes_min || (!e->policy.retry_parts && u->breaks >= 2))
+        u->doubt = true;
+    if (u->breaks < 2 || (e->policy.traits & RH_TRAIT_FIXED_PARTS) != 0)
+        return;
+    uint32_t half = u->part_bytes / 2;
+    u->part_bytes = half > e->policy.part_bytes_min ? half : e->policy.part_bytes_min;
+    if (u->part_bytes > e->policy.part_bytes)
+        u->part_bytes = e->policy.part_bytes;
+}
+
+static void broken(struct rh_engine *e, struct rh_upload *u, struct rh_request *r, bool timeout)
+{
+    note_break(e, u, r, timeout);
+    if (!e->online && !e->policy.offline_is_attempt) {
+        step_back(e, u, r);
+        return;
+    }
+    bool counted = e->policy.unreachable_is_attempt;
+    retry_later(e, u, r, counted, counted ? RH_REASON_BACKOFF : RH_REASON_OFFLINE, RH_MS_NEVER);
+}
+
+/* The server does not know the upload any more: from the start, if all its bytes are still here. */
+static void start_again(struct rh_engine *e, struct rh_upload *u)
+{
+    uint64_t size = u->sealed ? u->size : rh_upload_spooled(e, u);
+    bool held = rh_segments_hold(&e->segments, &u->segments, (struct rh_range){0, size});
+    if (!held || u->source_lost) {
+        rh_upload_fail(e, u, RH_REASON_BYTES_MISSING);
+        return;
+    }
+    rh_upload_stop(e, u);
+    uint32_t index = rh_engine_index(e, u);
+    for (uint32_t i = 0; i < e->limits.parts_max; i++)
+        if (e->requests[i].upload == index)
+            e->requests[i].phase = RH_REQUEST_FREE;
+    rh_ledger_clear(&e->ledger, &u->acks);
+    rh_mem_set(u->remote, 0, sizeof u->remote);
+    u->remote_state = RH_REMOTE_UNSAID;
+    u->server_done = false;
+    u->doubt = false;
+    u->final_round = false;
+    u->poll_at_ms = RH_MS_NEVER;
+    u->restarts++;
+    rh_upload_changed(u);
+    if (u->restarts > RH_RESTARTS_FREE)
+        retry_upload(e, u, true, RH_REASON_BACKOFF, RH_MS_NEVER);
+}
+
+static void need_token(struct rh_engine *e, struct rh_upload *u, struct rh_request *r)
+{
+    step_back(e, u, r);
+    u->need_token = true;
+    u->token_asked = false;
+    /* A token that was refused at once is not asked for again at once. */
+    u->token_at_ms = e->now_ms;
+    if (u->auth_failures > 0)
+        u->token_at_ms += rh_policy_delay(&e->policy, &e->rng, u->auth_failures);
+    u->auth_failures += u->auth_failures < UINT32_MAX;
+}
+
+static void storage_full(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                         rh_ms retry_after_ms)
+{
+    if (e->policy.quota_is_attempt) {
+        retry_later(e, u, r, true, RH_REASON_QUOTA, retry_after_ms);
+        return;
+    }
+    step_back(e, u, r);
+    u->retry_at_ms =
+        later(e, retry_after_ms == RH_MS_NEVER ? e->policy.quota_ms : 1000, retry_after_ms);
+    u->wait_reason = RH_REASON_QUOTA;
+}
+
+/* Its parts went to another writer, or never were what we think: ask once; twice is a conflict. */
+static void different_bytes(struct rh_engine *e, struct rh_upload *u, struct rh_request *r)
+{
+    r->phase = RH_REQUEST_FREE;
+    if (u->conflict || u->remote[0] == 0) {
+        rh_upload_fail(e, u, RH_REASON_CONFLICT);
+        return;
+    }
+    u->conflict = true;
+    u->doubt = true;
+    rh_upload_changed(u);
+}
+
+static void stale_writer(struct rh_engine *e, struct rh_request *r)
+{
+    r->phase = RH_REQUEST_FREE;
+    e->leader = false;
+    for (uint32_t i = 0; i < e->count; i++)
+        rh_upload_stop(e, &e->uploads[e->order[i]]);
+}
+
+static void incomplete(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                       const struct rh_response *response)
+{
+    struct rh_books books = rh_upload_books(e, u);
+    r->phase = RH_REQUEST_FREE;
+    for (uint32_t i = 0; i < response->missing_count; i++)
+        (void)rh_ledger_cut(&books, response->missing[i]);
+    u->doubt = true;
+    u->incompletes++;
+    rh_upload_changed(u);
+    if (u->incompletes > 1)
+        retry_upload(e, u, true, RH_REASON_BACKOFF, response->retry_after_ms);
+}
+
+/* The end of a cancel: erased, whatever the server said, unless it was not reached. */
+static void cancel_failed(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                          enum rh_outcome outcome, const struct rh_response *response)
+{
+    r->phase = RH_REQUEST_FREE;
+    bool answered = outcome != RH_OUTCOME_NETWORK && outcome != RH_OUTCOME_TIMEOUT;
+    bool again = !answered || outcome == RH_OUTCOME_RETRY || outcome == RH_OUTCOME_TOO_BUSY ||
+                 outcome == RH_OUTCOME_STORAGE_FULL || outcome == RH_OUTCOME_MALFORMED ||
+                 outcome == RH_OUTCOME_UNAUTHORIZED;
+    u->failures += u->failures < UINT32_MAX;
+    if (!again || (answered && u->failures > RH_CANCEL_TRIES)) {
+        u->cancel_wanted = false;
+        u->erase_now = true;
+        return;
+    }
+    u->retry_at_ms = later(e, rh_policy_delay(&e->policy, &e->rng, u->failures),
+                           response == NULL ? RH_MS_NEVER : response->retry_after_ms);
+}
+
+static void rejected(struct rh_engine *e, struct rh_upload *u, struct rh_request *r)
+{
+    bool only_metadata = r->kind == RH_SEND_FINISH && u->server_done;
+    r->phase = RH_REQUEST_FREE;
+    if (!only_metadata) {
+        rh_upload_fail(e, u, RH_REASON_REJECTED);
+        return;
+    }
+    /* All bytes are there; what was refused is what describes them. `error` tells. */
+    rh_upload_inactive(e, u);
+    u->end = RH_UPLOAD_COMPLETED;
+    rh_upload_changed(u);
+}
+
+static void gone(struct rh_engine *e, struct rh_upload *u, struct rh_request *r)
+{
+    r->phase = RH_REQUEST_FREE;
+    if (r->kind == RH_SEND_CREATE || u->remote[0] == 0)
+        rh_upload_fail(e, u, RH_REASON_REJECTED);
+    else
+        start_again(e, u);
+}
+
+void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
+                       enum rh_outcome outcome, const struct rh_response *response)
+{
+    struct rh_upload *u = &engine->uploads[request->upload];
+    rh_ms after = response == NULL ? RH_MS_NEVER : response->retry_after_ms;
+    u->error = outcome;
+    u->status = response == NULL ? 0 : response->status;
+    if (request->kind == RH_SEND_CANCEL) {
+        cancel_failed(engine, u, request, outcome, response);
+        return;
+    }
+    switch (outcome) {
+    case RH_OUTCOME_NETWORK:
+    case RH_OUTCOME_TIMEOUT:
+        broken(engine, u, request, outcome == RH_OUTCOME_TIMEOUT);
+        break;
+    case RH_OUTCOME_STORAGE_FULL:
+        storage_full(engine, u, request, after);
+        break;
+    case RH_OUTCOME_UNAUTHORIZED:
+    case RH_OUTCOME_FORBIDDEN:
+        need_token(engine, u, request);
+        break;
+    case RH_OUTCOME_GONE:
+        gone(engine, u, request);
+        break;
+    case RH_OUTCOME_DIFFERENT_BYTES:
+        different_bytes(engine, u, request);
+        break;
+    case RH_OUTCOME_STALE_WRITER:
+        stale_writer(engine, request);
+        break;
+    case RH_OUTCOME_SUPERSEDED:
+        request->phase = RH_REQUEST_FREE;
+        rh_upload_fail(engine, u, RH_REASON_SUPERSEDED);
+        break;
+    case RH_OUTCOME_REJECTED:
+        rejected(engine, u, request);
+        break;
+    case RH_OUTCOME_INCOMPLETE:
+        incomplete(engine, u, request, response);
+        break;
+    case RH_OUTCOME_CHECKSUM_MISMATCH:
+        u->mismatches++;
+        retry_later(engine, u, request, true, RH_REASON_BACKOFF, after);
+        break;
+    case RH_OUTCOME_MALFORMED:
+        retry_later(engine, u, request, true, RH_REASON_MALFORMED, after);
+        break;
+    default: /* RETRY, TOO_BUSY, and anything that a newer dialect may say */
+        retry_later(engine, u, request, true, RH_REASON_BACKOFF, after);
+        break;
+    }
+}
+
+/* ---- success ---- */
+
+/* A word over the whole with the right checksum proves the upload; with a wrong one it is a
+ * conflict (-1). */
+static int whole_verdict(const struct rh_upload *u, const struct rh_response *response)
+{
+    for (uint32_t i = 0; i < response->acks_count; i++) {
+        const struct rh_ack *ack = &response->acks[i];
+        if (ack->offset != 0 || !ack->crc_known || !ack->durable)
+            continue;
+        if (ack->length != u->size)
+            return ack->length > u->size ? -1 : 0;
+        return ack->crc64 == u->crc64 ? 1 : -1;
+    }
+    return 0;
+}
+
+static void finish(struct rh_engine *e, struct rh_upload *u)
+{
+    rh_upload_stop(e, u);
+    uint32_t index = rh_engine_index(e, u);
+    for (uint32_t i = 0; i < e->limits.parts_max; i++)
+        if (e->requests[i].upload == index)
+            e->requests[i].phase = RH_REQUEST_FREE;
+    u->end = RH_UPLOAD_COMPLETED;
+    u->end_reason = RH_REASON_NONE;
+    u->error = RH_OUTCOME_NONE;
+    u->status = 0;
+    u->doubt = false;
+    u->resumed = false;
+    rh_upload_changed(u);
+}
+
+static void done(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                 const struct rh_response *response)
+{
+    struct rh_books books = rh_upload_books(e, u);
+    r->phase = RH_REQUEST_FREE;
+    if (!u->sealed) {
+        /* Known sizes complete with their last byte, maybe before the seal is told; others were
+         * ended by somebody else. */
+        if (u->size == RH_SIZE_UNKNOWN)
+            rh_upload_fail(e, u, RH_REASON_SUPERSEDED);
+        else
+            u->server_done = true;
+        return;
+    }
+    int verdict = whole_verdict(u, response);
+    if (verdict < 0) {
+        u->mismatches++;
+        rh_upload_fail(e, u, RH_REASON_CONFLICT);
+        return;
+    }
+    u->proven = u->proven || verdict > 0;
+    struct rh_ack whole = {.length = u->size,
+                           .crc64 = u->crc64,
+                           .crc_known = u->proven,
+                           .kept = true,
+                           .durable = true};
+    if (u->size > 0)
+        (void)rh_ledger_add(&books, &whole);
+    if ((e->policy.traits & RH_TRAIT_FINISH_ALWAYS) != 0 && r->kind != RH_SEND_FINISH) {
+        u->server_done = true;
+        u->doubt = false;
+        rh_upload_changed(u);
+        return;
+    }
+    finish(e, u);
+}
+
+/* Parts that wait and turn out to be there are not sent again; of others only the rest is. */
+static void trim_waiting(struct rh_engine *e, struct rh_upload *u)
+{
+    struct rh_books books = rh_upload_books(e, u);
+    uint32_t index = rh_engine_index(e, u);
+    for (uint32_t i = 0; i < e->limits.parts_max; i++) {
+        struct rh_request *r = &e->requests[i];
+        if (r->upload != index || r->kind != RH_SEND_PART ||
+            (r->phase != RH_REQUEST_WAITING && r->phase != RH_REQUEST_ASIDE))
+            continue;
+        uint64_t end = r->range.offset + r->range.length;
+        struct rh_range run;
+        if (!rh_ledger_run(&books, r->range.offset, &run) || run.offset >= end)
+            continue;
+        if (run.offset > r->range.offset)
+            end = run.offset;
+        else
+            r->range.offset += run.length;
+        if (r->range.offset >= end)
+            r->phase = RH_REQUEST_FREE;
+        else if ((e->policy.traits & RH_TRAIT_FIXED_PARTS) == 0)
+            r->range.length = end - r->range.offset;
+        else
+            r->phase = RH_REQUEST_FREE;
+    }
+}
+
+static void take_list(struct rh_engine *e, struct rh_upload *u, const struct rh_response *response)
+{
+    struct rh_books books = rh_upload_books(e, u);
+    if (rh_ledger_replace(&books, response->acks, response->acks_count))
+        u->mismatches++;
+    trim_waiting(e, u);
+    u->doubt = false;
+    rh_upload_progressed(e, u);
+}
+
+static void asked(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                  const struct rh_response *response)
+{
+    r->phase = RH_REQUEST_FREE;
+    if (r->kind == RH_SEND_CREATE && response->remote[0] != 0)
+        rh_mem_copy(u->remote, response->remote, sizeof u->remote);
+    if (u->remote[0] == 0) {
+        retry_upload(e, u, true, RH_REASON_MALFORMED, response->retry_after_ms);
+        return;
+    }
+    if (response->remote_state == RH_REMOTE_EXPIRED || response->remote_state == RH_REMOTE_LOST) {
+        start_again(e, u);
+        return;
+    }
+    if (response->listed)
+        take_list(e, u, response);
+    else
+        u->doubt = r->kind == RH_SEND_CREATE; /* created before, it seems: ask what it has */
+    if (response->remote_state == RH_REMOTE_FINISHING)
+        u->poll_at_ms = e->now_ms + RH_POLL_MS;
+    rh_upload_changed(u);
+}
+
+static void grow_parts(const struct rh_engine *e, struct rh_upload *u, uint64_t sent)
+{
+    u->breaks = 0;
+    u->full_parts = sent >= u->part_bytes ? u->full_parts + 1 : u->full_parts;
+    if (u->full_parts < RH_GROW_AFTER || u->part_bytes >= e->policy.part_bytes)
+        return;
+    u->full_parts = 0;
+    u->part_bytes =
+        u->part_bytes > e->policy.part_bytes / 2 ? e->policy.part_bytes : u->part_bytes * 2;
+}
+
+static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                       const struct rh_response *response)
+{
+    struct rh_books books = rh_upload_books(e, u);
+    uint64_t before = rh_ledger_bytes(&books);
+    bool contradicted = false;
+    for (uint32_t i = 0; i < response->acks_count; i++) {
+        struct rh_ack ack = response->acks[i];
+        bool same = ack.offset == r->range.offset && ack.length == r->range.length;
+        if (same && ack.crc_known && r->crc_known && ack.crc64 != r->crc64)
+            contradicted = true;
+        else if (rh_ledger_add(&books, &ack) == RH_ERR_CHECKSUM)
+            contradicted = true;
+    }
+    if (contradicted) {
+        rh_outcome_failed(e, r, RH_OUTCOME_CHECKSUM_MISMATCH, response);
+        return;
+    }
+    if (rh_ledger_bytes(&books) == before && !rh_ledger_covers(&books, r->range)) {
+        rh_outcome_failed(e, r, RH_OUTCOME_MALFORMED, response);
+        return;
+    }
+    rh_meter_add(&u->meter, e->now_ms, r->range.length - r->sent_bytes);
+    grow_parts(e, u, r->range.length);
+    r->phase = RH_REQUEST_FREE;
+    u->incompletes = 0;
+    u->error = RH_OUTCOME_NONE;
+    u->status = 0;
+    if (e->policy.attempts_reset) {
+        u->attempts = 0;
+        u->failures = 0;
+    }
+    if (!rh_upload_flying(e, u))
+        rh_meter_stop(&u->meter);
+    if (u->persist_at_ms == RH_MS_NEVER)
+        u->persist_at_ms = e->now_ms + RH_PERSIST_MS;
+    rh_upload_progressed(e, u);
+}
+
+/* A server with another generation was restored from a copy: what it vouched for before is asked
+ * about again. */
+static void note_generation(struct rh_upload *u, const struct rh_response *response)
+{
+    struct rh_bytes said = rh_bytes_of(response->generation);
+    if (said.size == 0 || rh_bytes_equal_str(said, u->generation))
+        return;
+    if (u->generation[0] != 0 && !response->listed)
+        u->doubt = true;
+    rh_mem_copy(u->generation, response->generation, sizeof u->generation);
+    u->persist_now = true;
+}
+
+static bool succeeded(enum rh_outcome outcome)
+{
+    return outcome == RH_OUTCOME_OK || outcome == RH_OUTCOME_DONE;
+}
+
+void rh_outcome_response(struct rh_engine *engine, const struct rh_response *response)
+{
+    struct rh_request *r = rh_request_find(engine, response->token);
+    if (r == NULL)
+        return;
+    struct rh_upload *u = &engine->uploads[r->upload];
+    if (r->kind == RH_SEND_CANCEL && succeeded(response->outcome)) {
+        r->phase = RH_REQUEST_FREE;
+        u->cancel_wanted = false;
+        u->erase_now = true;
+        return;
+    }
+    if (!succeeded(response->outcome)) {
+        rh_outcome_failed(engine, r, response->outcome, response);
+        return;
+    }
+    u->remote_state = response->remote_state;
+    u->auth_failures = 0;
+    if (r->kind == RH_SEND_CREATE && response->remote[0] != 0)
+        rh_mem_copy(u->remote, response->remote, sizeof u->remote);
+    if (r->kind != RH_SEND_PART && (engine->policy.retry_parts || engine->policy.set_aside)) {
+        u->failures = 0; /* parts count for themselves; these counts are of such requests alone */
+        u->attempts = 0;
+    }
+    note_generation(u, response);
+    bool wanted_finish = r->kind == RH_SEND_FINISH && u->server_done;
+    if (response->outcome == RH_OUTCOME_DONE || wanted_finish) {
+        done(engine, u, r, response);
+    } else if (r->kind == RH_SEND_PART) {
+        part_taken(engine, u, r, response);
+    } else if (r->kind == RH_SEND_FINISH) {
+        /* Accepted, and not done yet: the server finishes in its own time. */
+        r->phase = RH_REQUEST_FREE;
+        u->poll_at_ms = engine->now_ms + RH_POLL_MS;
+        rh_upload_progressed(engine, u);
+    } else {
+        asked(engine, u, r, response);
+    }
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef REELHAUL_ENGINE_STATE_H
+#define REELHAUL_ENGINE_STATE_H
+/* The engine's whole state. Private to src/engine/. */
+#include "base/rng.h"
+#include "engine/ledger.h"
+#include "engine/meter.h"
+#include "engine/segments.h"
+#include "reelhaul/engine.h"
+
+/* Longest Retry-After that is believed, so that a slip of the server does not park an upload. */
+#define RH_RETRY_AFTER_CAP_MS ((rh_ms)24 * 3600 * 1000)
+#define RH_NOTIFY_MS          250u  /* progress is told at most this often */
+#define RH_PERSIST_MS         1000u /* acknowledgements are persisted at most this often */
+#define RH_POLL_MS            1000u /* while the server finishes */
+#define RH_RESTARTS_FREE      1u    /* starts from zero after a 410 that are not counted */
+#define RH_CANCEL_TRIES       5u
+#define RH_GROW_AFTER         4u /* full parts in a row before parts grow again */
+
+/* A request: in flight, waiting for its retry, or set aside. */
+enum rh_request_phase {
+    RH_REQUEST_FREE = 0,
+    RH_REQUEST_FLYING,
+    RH_REQUEST_WAITING,
+    RH_REQUEST_ASIDE,
+};
+
+struct rh_request {
+    enum rh_request_phase phase;
+    enum rh_send_kind kind;
+    uint32_t upload; /* index; RH_NO_INDEX once its upload is gone */
+    uint32_t token;
+    uint32_t abort_token; /* an abort that next() still owes; the slot is not free before */
+    uint32_t attempts;    /* failed tries, with retry_parts */
+    struct rh_range range;
+    uint64_t crc64;
+    bool crc_known;
+    uint64_t sent_bytes;
+    rh_ms retry_at_ms;
+    rh_ms started_ms;
+    rh_ms progress_ms;
+};
+
+struct rh_upload {
+    bool used;
+    char id[RH_UPLOAD_ID_MAX + 1];
+    char remote[RH_REMOTE_MAX + 1];
+    char generation[RH_GENERATION_MAX + 1];
+    uint64_t sequence;
+
+    uint64_t size;         /* RH_SIZE_UNKNOWN while it grows */
+    uint64_t crc64;        /* of the whole, once sealed */
+    uint64_t spooled_seen; /* from the record, until the segments were told again */
+    bool sealed;
+    bool source_complete; /* every segment that exists was told in this life */
+    bool source_lost;
+    struct rh_segment_list segments;
+    struct rh_interval_list acks;
+
+    enum rh_upload_state end; /* COMPLETED, FAILED, CANCELLED; else PENDING */
+    enum rh_reason end_reason;
+    enum rh_remote_state remote_state;
+    bool user_paused;
+    bool active;      /* holds one of the policy's slots */
+    bool doubt;       /* what the server has must be asked before more is sent */
+    bool final_round; /* parts set aside had their last chance */
+    bool conflict;    /* different bytes were reported once, and asked about */
+    bool resumed;
+    bool proven;
+    bool server_done; /* done there; the dialect wants its finish all the same */
+    bool cancel_wanted;
+    bool remove_wanted;
+    bool need_token;
+    bool token_asked;
+    rh_ms token_at_ms;
+
+    uint32_t attempts; /* counted against retries_max */
+    uint32_t failures; /* in a row; the delay grows with it */
+    uint32_t auth_failures;
+    uint32_t restarts;
+    uint32_t incompletes; /* finishes refused in a row */
+    uint32_t mismatches;
+    rh_ms retry_at_ms; /* RH_MS_NEVER: not waiting */
+    enum rh_reason wait_reason;
+    rh_ms poll_at_ms;
+    rh_ms unsent_since_ms; /* RH_MS_NEVER: nothing new waits */
+    enum rh_outcome error;
+    uint16_t status;
+
+    uint32_t part_bytes;
+    uint32_t breaks;
+    uint32_t full_parts;
+
+    struct rh_meter meter;
+    bool persist_now;
+    rh_ms persist_at_ms;
+    bool erase_now;
+    bool forgot_whole;
+    bool notify_now;
+    rh_ms notify_at_ms;
+    rh_ms notified_ms;
+    enum rh_upload_state told_state;
+    enum rh_reason told_reason;
+};
+
+struct rh_engine {
+    struct rh_limits limits;
+    struct rh_policy policy;
+    struct rh_rng rng;
+    struct rh_segments segments;
+    struct rh_ledger ledger;
+    struct rh_upload *uploads;
+    uint32_t *order; /* indexes of uploads, by sequence */
+    uint32_t count;
+    struct rh_request *requests;
+
+    rh_ms now_ms;
+    int64_t wall_ms;
+    uint64_t sequence_next;
+    uint32_t token_next;
+    bool online;
+    bool metered;
+    bool leader;
+    bool held;
+    enum rh_pressure pressure;
+    rh_ms left_until_ms;
+    rh_ms gap_until_ms;
+    rh_ms pace_at_ms;
+    uint64_t limit_bytes_s;
+    rh_ms wake_told_ms;
+    bool plan_idle; /* the planner found nothing and nothing happened since */
+    char evicted[RH_UPLOAD_ID_MAX + 1];
+    struct rh_queue told_queue;
+    bool queue_dirty;
+    uint8_t record[RH_RECORD_MAX];
+};
+
+/* ---- engine.c ---- */
+struct rh_upload *rh_engine_find(const struct rh_engine *engine, struct rh_bytes id);
+uint32_t rh_engine_index(const struct rh_engine *engine, const struct rh_upload *upload);
+/* A fresh slot in order of `sequence`. RH_ERR_LIMIT. */
+enum rh_error rh_engine_slot(struct rh_engine *engine, struct rh_bytes id, uint64_t sequence,
+                             struct rh_upload **out);
+void rh_engine_drop(struct rh_engine *engine, struct rh_upload *upload);
+/* The earliest time after now at which something becomes due, or RH_MS_NEVER. */
+rh_ms rh_engine_deadline(const struct rh_engine *engine);
+
+/* ---- upload.c ---- */
+struct rh_books rh_upload_books(struct rh_engine *engine, struct rh_upload *upload);
+bool rh_upload_over(const struct rh_upload *upload);
+uint64_t rh_upload_spooled(const struct rh_engine *engine, const struct rh_upload *upload);
+bool rh_upload_flying(const struct rh_engine *engine, const struct rh_upload *upload);
+void rh_upload_state(const struct rh_engine *engine, const struct rh_upload *upload,
+                     enum rh_upload_state *state, enum rh_reason *reason);
+void rh_upload_snapshot(const struct rh_engine *engine, const struct rh_upload *upload,
+                        struct rh_snapshot *out);
+/* Marks: persist and tell at once; or soon, for progress. */
+void rh_upload_changed(struct rh_upload *upload);
+void rh_upload_progressed(struct rh_engine *engine, struct rh_upload *upload);
+void rh_upload_fail(struct rh_engine *engine, struct rh_upload *upload, enum rh_reason reason);
+/* Stops everything in flight, without counting it against anybody. */
+void rh_upload_stop(struct rh_engine *engine, struct rh_upload *upload);
+/* A failed upload, or its parts set aside, gets a new chance. */
+void rh_upload_revive(struct rh_engine *engine, struct rh_upload *upload);
+void rh_upload_inactive(struct rh_engine *engine, struct rh_upload *upload);
+
+/* ---- outcome.c ---- */
+void rh_outcome_response(struct rh_engine *engine, const struct rh_response *response);
+void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
+                       enum rh_outcome outcome, const struct rh_response *response);
+struct rh_request *rh_request_find(const struct rh_engine *engine, uint32_t token);
+
+/* ---- plan.c ---- */
+/* The next request to send, if there is one. */
+bool rh_plan_next(struct rh_engine *engine, struct rh_action *action);
+/* Is a hole left that nobody can fill? */
+bool rh_plan_bytes_missing(struct rh_engine *engine, struct rh_upload *upload);
+
+/* ---- record.c ---- */
+size_t rh_record_write(struct rh_engine *engine, struct rh_upload *upload);
+enum rh_error rh_record_read(struct rh_engine *engine, struct rh_bytes bytes);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* One upload: what it looks like from outside, and the transitions that several causes share. */
+#include "engine/state.h"
+
+struct rh_books rh_upload_books(struct rh_engine *engine, struct rh_upload *upload)
+{
+    return (struct rh_books){&engine->ledger, &upload->acks, &engine->segments, &upload->segments};
+}
+
+bool rh_upload_over(const struct rh_upload *upload)
+{
+    return upload->end != RH_UPLOAD_PENDING;
+}
+
+uint64_t rh_upload_spooled(const struct rh_engine *engine, const struct rh_upload *upload)
+{
+    uint64_t end = rh_segments_end(&engine->segments, &upload->segments);
+    return end > upload->spooled_seen ? end : upload->spooled_seen;
+}
+
+bool rh_upload_flying(const struct rh_engine *engine, const struct rh_upload *upload)
+{
+    uint32_t index = rh_engine_index(engine, upload);
+    for (uint32_t i = 0; i < engine->limits.parts_max; i++) {
+        const struct rh_request *r = &engine->requests[i];
+        if (r->phase == RH_REQUEST_FLYING && r->upload == index)
+            return true;
+    }
+    return false;
+}
+
+/* The state of an upload that is neither over, nor paused by somebody, nor in flight. */
+static void idle_state(const struct rh_engine *e, const struct rh_upload *u,
+                       enum rh_upload_state *state, enum rh_reason *reason)
+{
+    *state = RH_UPLOAD_PENDING;
+    *reason = RH_REASON_WAITING;
+    if (!e->leader) {
+        *reason = RH_REASON_NOT_LEADER;
+    } else if (!e->online && !e->policy.offline_is_attempt) {
+        *state = RH_UPLOAD_PAUSED;
+        *reason = RH_REASON_OFFLINE;
+    } else if (e->held) {
+        *state = RH_UPLOAD_PAUSED;
+        *reason = RH_REASON_HELD;
+    } else if (u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms) {
+        *reason = u->wait_reason;
+        if (*reason == RH_REASON_QUOTA || *reason == RH_REASON_OFFLINE)
+            *state = RH_UPLOAD_PAUSED;
+    } else if (!u->sealed && u->remote[0] != 0 && u->acks.count > 0 && !u->doubt) {
+        *state = RH_UPLOAD_UPLOADING; /* caught up with the recording */
+    }
+}
+
+/* The earliest retry of its parts, if some wait and none flies. */
+static rh_ms parts_retry_at(const struct rh_engine *e, const struct rh_upload *u)
+{
+    uint32_t index = rh_engine_index(e, u);
+    rh_ms at = RH_MS_NEVER;
+    for (uint32_t i = 0; i < e->limits.parts_max; i++) {
+        const struct rh_request *r = &e->requests[i];
+        if (r->phase == RH_REQUEST_WAITING && r->upload == index && r->retry_at_ms > e->now_ms &&
+            r->retry_at_ms < at)
+            at = r->retry_at_ms;
+    }
+    return at;
+}
+
+void rh_upload_state(const struct rh_engine *engine, const struct rh_upload *upload,
+                     enum rh_upload_state *state, enum rh_reason *reason)
+{
+    if (rh_upload_over(upload)) {
+        *state = upload->end;
+        *reason = upload->end_reason;
+    } else if (upload->user_paused) {
+        *state = RH_UPLOAD_PAUSED;
+        *reason = RH_REASON_USER;
+    } else if (upload->need_token) {
+        *state = RH_UPLOAD_PAUSED;
+        *reason = RH_REASON_AUTH;
+    } else if (rh_upload_flying(engine, upload)) {
+        *state = RH_UPLOAD_UPLOADING;
+        *reason = RH_REASON_NONE;
+    } else {
+        idle_state(engine, upload, state, reason);
+        if (*reason == RH_REASON_WAITING && parts_retry_at(engine, upload) != RH_MS_NEVER) {
+            *state = RH_UPLOAD_PENDING;
+            *reason = RH_REASON_BACKOFF;
+        }
+    }
+}
+
+static void count_parts(const struct rh_engine *e, struct rh_snapshot *out)
+{
+    uint64_t part = e->policy.part_bytes;
+    uint64_t all = out->total_bytes != RH_SIZE_UNKNOWN ? out->total_bytes : out->spooled_bytes;
+    uint64_t total = all / part + (all % part != 0);
+    uint64_t done = out->acked_bytes >= all ? total : out->acked_bytes / part;
+    out->parts_total = total > UINT32_MAX ? UINT32_MAX : (uint32_t)total;
+    out->parts_done = done > UINT32_MAX ? UINT32_MAX : (uint32_t)done;
+}
+
+void rh_upload_snapshot(const struct rh_engine *engine, const struct rh_upload *upload,
+                        struct rh_snapshot *out)
+{
+    /* The books are only read here; the view of them is the same for readers and writers. */
+    struct rh_books books = {(struct rh_ledger *)&engine->ledger,
+                             (struct rh_interval_list *)&upload->acks, &engine->segments,
+                             &upload->segments};
+    *out = (struct rh_snapshot){0};
+    rh_upload_state(engine, upload, &out->state, &out->reason);
+    out->error = upload->error;
+    out->status = upload->status;
+    out->acked_bytes = rh_ledger_bytes(&books);
+    out->sent_bytes = out->acked_bytes;
+    out->total_bytes = upload->size;
+    out->spooled_bytes = rh_upload_spooled(engine, upload);
+    out->retry_at_ms = RH_MS_NEVER;
+    if (out->state != RH_UPLOAD_UPLOADING && !rh_upload_over(upload)) {
+        out->retry_at_ms = parts_retry_at(engine, upload);
+        if (upload->retry_at_ms != RH_MS_NEVER && upload->retry_at_ms > engine->now_ms)
+            out->retry_at_ms = upload->retry_at_ms;
+    }
+    uint32_t index = rh_engine_index(engine, upload);
+    out->attempts = upload->failures > upload->attempts ? upload->failures : upload->attempts;
+    for (uint32_t i = 0; i < engine->limits.parts_max; i++) {
+        const struct rh_request *r = &engine->requests[i];
+        if (r->phase == RH_REQUEST_FREE || r->upload != index || r->kind != RH_SEND_PART)
+            continue;
+        if (r->phase == RH_REQUEST_FLYING)
+            out->sent_bytes += r->sent_bytes;
+        if (r->phase == RH_REQUEST_ASIDE)
+            out->set_aside++;
+        if (r->attempts > out->attempts)
+            out->attempts = r->attempts;
+    }
+    out->mismatches = upload->mismatches;
+    out->proven = upload->proven;
+    out->resumed = upload->resumed;
+    out->remaining_ms = RH_MS_NEVER;
+    if (!rh_upload_over(upload)) {
+        out->speed_bytes_s = rh_meter_speed(&upload->meter);
+        if (upload->size != RH_SIZE_UNKNOWN && upload->size >= out->sent_bytes)
+            out->remaining_ms = rh_meter_remaining(&upload->meter, upload->size - out->sent_bytes);
+    }
+    count_parts(engine, out);
+}
+
+void rh_upload_changed(struct rh_upload *upload)
+{
+    upload->persist_now = true;
+    upload->notify_now = true;
+}
+
+void rh_upload_progressed(struct rh_engine *engine, struct rh_upload *upload)
+{
+    if (upload->notify_at_ms != RH_MS_NEVER)
+        return;
+    rh_ms earliest = upload->notified_ms + RH_NOTIFY_MS;
+    upload->notify_at_ms = earliest > engine->now_ms ? earliest : engine->now_ms;
+}
+
+void rh_upload_inactive(struct rh_engine *engine, struct rh_upload *upload)
+{
+    if (!upload->active)
+        return;
+    upload->active = false;
+    engine->gap_until_ms = engine->now_ms + engine->policy.gap_ms;
+}
+
+void rh_upload_stop(struct rh_engine *engine, struct rh_upload *upload)
+{
+    uint32_t index = rh_engine_index(engine, upload);
+    for (uint32_t i = 0; i < engine->limits.parts_max; i++) {
+        struct rh_request *r = &engine->requests[i];
+        if (r->phase != RH_REQUEST_FLYING || r->upload != index)
+            continue;
+        r->abort_token = r->token;
+        r->phase = RH_REQUEST_FREE;
+        /* What had left may have been kept; and the answer to a create or finish is lost. */
+        if (upload->remote[0] != 0)
+            upload->doubt = true;
+        if (engine->policy.retry_parts && r->kind == RH_SEND_PART && r->attempts > 0 &&
+            !rh_upload_over(upload)) {
+            r->phase = RH_REQUEST_WAITING;
+            r->retry_at_ms = engine->now_ms;
+        }
+    }
+    rh_meter_stop(&upload->meter);
+    rh_upload_inactive(engine, upload);
+}
+
+/* Frees parts that wait or were set aside; their ranges are holes again. */
+static void forget_waiting(struct rh_engine *engine, const struct rh_upload *upload)
+{
+    uint32_t index = rh_engine_index(engine, upload);
+    for (uint32_t i = 0; i < engine->limits.parts_max; i++) {
+        struct rh_request *r = &engine->requests[i];
+        if (r->upload == index && (r->phase == RH_REQUEST_WAITING || r->phase == RH_REQUEST_ASIDE))
+            r->phase = RH_REQUEST_FREE;
+    }
+}
+
+void rh_upload_fail(struct rh_engine *engine, struct rh_upload *upload, enum rh_reason reason)
+{
+    rh_upload_stop(engine, upload);
+    if (reason != RH_REASON_SET_ASIDE)
+        forget_waiting(engine, upload);
+    upload->end = RH_UPLOAD_FAILED;
+    upload->end_reason = reason;
+    upload->retry_at_ms = RH_MS_NEVER;
+    upload->need_token = false;
+    rh_upload_changed(upload);
+}
+
+void rh_upload_revive(struct rh_engine *engine, struct rh_upload *upload)
+{
+    forget_waiting(engine, upload);
+    if (upload->end == RH_UPLOAD_FAILED) {
+        upload->end = RH_UPLOAD_PENDING;
+        upload->end_reason = RH_REASON_NONE;
+        upload->doubt = upload->remote[0] != 0;
+    }
+    upload->attempts = 0;
+    upload->failures = 0;
+    upload->auth_failures = 0;
+    upload->restarts = 0;
+    upload->incompletes = 0;
+    upload->conflict = false;
+    upload->final_round = false;
+    upload->retry_at_ms = RH_MS_NEVER;
+    upload->poll_at_ms = RH_MS_NEVER;
+    rh_upload_changed(upload);
+}
