@@ -253,10 +253,12 @@ export class Reelhaul extends EventTarget {
     /** Resolves when no accepted upload is pending or uploading (failed ones may remain).
      * @returns {Promise<Summary>} */
     async whenDone() {
-        await this.#command('hello'); // the leader has heard of everything accepted before
+        const at = await this.#command('hello'); // a snapshot that knows everything accepted before
         for (;;) {
             const summary = this.getSummary();
-            if (summary.pending + summary.uploading === 0) return summary;
+            const { epoch, seq } = this.#seen;
+            const fresh = epoch > at.epoch || (epoch === at.epoch && seq >= at.seq);
+            if (fresh && summary.pending + summary.uploading === 0) return summary;
             await new Promise((resolve) => this.addEventListener('change', resolve, { once: true }));
         }
     }

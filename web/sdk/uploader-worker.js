@@ -90,7 +90,7 @@ async function lead({ partition, server, policy, overrides, force, orphans }) {
     });
     leading = uploader.start();
     await leading;
-    log('info', 'this tab uploads, epoch', uploader.epoch);
+    log('info', 'this tab uploads', uploader.hello());
     channel.postMessage({ type: 'leader' });
     newLeader();
     await new Promise(() => {});
@@ -188,7 +188,7 @@ async function perform(name, args, from) {
     case 'discard': return it.discard(args[0]);
     case 'remove': return it.remove(args[0]);
     case 'hold': return it.hold(from, args[0]);
-    case 'hello': return it.publishSoon();
+    case 'hello': return it.hello();
     case 'tell': return it.tell(args[0]);
     default: throw new TypeError(`uploader: ${name}?`);
     }

@@ -89,8 +89,10 @@ export class Uploader {
         this.#host = host;
     }
 
-    get epoch() {
-        return this.#epoch;
+    /** Asks for a snapshot. @returns {{epoch: number, seq: number}} the first that knows all of now */
+    hello() {
+        this.publishSoon();
+        return { epoch: this.#epoch, seq: this.#seq + 1 };
     }
 
     /** Takes over: what was confirmed, what is in the spool, what people decided. The lock is held. */
