@@ -111,7 +111,8 @@ export class Reelhaul extends EventTarget {
         return TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? '';
     }
 
-    /** @param {{participantId?: string}} [options] @returns {Promise<string>} the session id */
+    /** Rejects with an Error that has {status, code} of the server's answer, or a TypeError without one.
+     * @param {{participantId?: string}} [options] @returns {Promise<string>} the session id */
     async createSession({ participantId } = {}) {
         const { getToken, subject = '' } = this.#options;
         /** @type {Record<string, string>} */
@@ -123,7 +124,8 @@ export class Reelhaul extends EventTarget {
         });
         const body = await answer.json().catch(() => ({}));
         if (!answer.ok || !body.session_id) {
-            throw new Error(body.error?.message ?? `the server answered ${answer.status}`);
+            const error = new Error(body.error?.message ?? `the server answered ${answer.status}`);
+            throw Object.assign(error, { status: answer.status, code: body.error?.code ?? '' });
         }
         if (body.session_token) {
             await this.#uploader.ask('session-token', { session: body.session_id, token: body.session_token });
