@@ -119,6 +119,9 @@ const char *rh_exchange_route(const struct rh_exchange *);
 /* Frees buffers; takes the zeroed state. */
 void rh_exchange_finish(struct rh_exchange *);
 
+/* SHA-256 of a shared token, for rh_api_config.token_hash. */
+void rh_api_token_hash(const char *token, uint8_t out[32]);
+
 /*
  * An error response in the one format, for failures outside an exchange (bad request line,
  * time-out, too many connections, a page that is not there). `memory` (RH_API_ERROR_BYTES) belongs

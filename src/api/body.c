@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bodies: gathering small ones in memory under two caps, and the sink that takes a part under a
+ * grant. The sink checksums every byte, writes those of writable spans to the store, and only
+ * hashes those over acknowledged ranges: what was vouched for is compared, never written again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/internal.h"
+#include "base/assert.h"
+#include "base/crc64.h"
+
+enum rh_error api_hold(struct rh_exchange *x, const void *data, size_t size, size_t cap)
+{
+    if (size == 0)
+        return RH_OK;
+    if (size > cap || x->held_size > cap - size)
+        return RH_ERR_LIMIT;
+    size_t need = x->held_size + size;
+    if (need > x->held_cap) {
+        size_t grown = x->held_cap * 2 < 1024 ? 1024 : x->held_cap * 2;
+        grown = grown < need ? need : grown;
+        grown = grown > cap ? cap : grown;
+        size_t more = grown - x->held_cap;
+        size_t limit = x->api->config->held_bytes_max;
+        if (more > limit || x->api->held_bytes > limit - more)
+            return RH_ERR_FULL;
+        uint8_t *held = realloc(x->held, grown);
+        if (held == NULL)
+            return RH_ERR_MEMORY;
+        x->held = held;
+        x->held_cap = grown;
+        x->api->held_bytes += more;
+    }
+    memcpy(x->held + x->held_size, data, size);
+    x->held_size = need;
+    return RH_OK;
+}
+
+void api_hold_release(struct rh_exchange *x)
+{
+    RH_ASSERT(x->held_cap <= x->api->held_bytes);
+    x->api->held_bytes -= x->held_cap;
+    free(x->held);
+    x->held = NULL;
+    x->held_size = 0;
+    x->held_cap = 0;
+}
+
+void api_sink_report(struct rh_exchange *x, enum rh_written_end end)
+{
+    RH_ASSERT(x->ask == API_ASK_GRANTED);
+    x->written.op = x->op;
+    x->written.end = end;
+    x->written.span_count = x->grant.span_count;
+    x->ask = API_ASK_WRITTEN;
+    x->want = RH_WANT_VAULT;
+    x->api->written(x->api->context, x, &x->written);
+}
+
+/* The span that takes the next byte, or NULL when all are full. */
+static const struct rh_grant_span *span_next(struct rh_exchange *x, uint64_t *room)
+{
+    while (x->span_at < x->grant.span_count) {
+        const struct rh_grant_span *span = &x->grant.spans[x->span_at];
+        *room = span->length == RH_SIZE_UNKNOWN ? RH_SIZE_UNKNOWN
+                                                : span->length - x->written.length[x->span_at];
+        if (*room > 0)
+            return span;
+        x->span_at++;
+    }
+    return NULL;
+}
+
+void api_sink(struct rh_exchange *x, const uint8_t *data, size_t size)
+{
+    while (size > 0 && x->ask == API_ASK_GRANTED) {
+        uint64_t room = 0;
+        const struct rh_grant_span *span = span_next(x, &room);
+        uint64_t left = x->grant.bytes_max - x->written.bytes;
+        if (span == NULL || left == 0) {
+            if (x->declared_length != RH_SIZE_UNKNOWN)
+                api_note(x, "invalid_field", "The part is longer than its length says.");
+            api_sink_report(x, RH_WRITTEN_TOO_LONG);
+            return;
+        }
+        room = room < left ? room : left;
+        size_t take = room < size ? (size_t)room : size;
+        size_t at = x->span_at;
+        if (!span->compare) {
+            struct rh_store *store = x->api->store;
+            enum rh_error error = store->ops->write(
+                store, x->grant.handle, span->offset + x->written.length[at], data, take);
+            if (error != RH_OK) {
+                api_sink_report(x, error == RH_ERR_FULL ? RH_WRITTEN_FULL : RH_WRITTEN_FAILED);
+                return;
+            }
+        }
+        x->written.crc64[at] = rh_crc64_update(x->written.crc64[at], data, take);
+        x->written.length[at] += take;
+        x->written.bytes += take;
+        data += take;
+        size -= take;
+    }
+}
+
+uint64_t api_sink_crc(const struct rh_exchange *x)
+{
+    uint64_t crc = 0;
+    for (size_t i = 0; i < x->grant.span_count; i++)
+        crc = rh_crc64_combine(crc, x->written.crc64[i], x->written.length[i]);
+    return crc;
+}

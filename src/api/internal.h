@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef API_INTERNAL_H
+#define API_INTERNAL_H
+/* What the files of this room share, and nobody else includes. */
+#include <jansson.h>
+
+#include "api/api.h"
+#include "http/multipart.h"
+
+#define API_PARAMS_MAX      2
+#define API_PARAM_BYTES     256
+#define API_FIELD_BYTES     256 /* value of a known form field; longer ones are refused */
+#define API_FIELDS_MAX      6   /* known fields of a form, the chunk apart */
+#define API_FEED_BYTES      16384
+#define API_CHUNK_COUNT_MAX 10000000
+#define API_JSON_DEPTH_MAX  32
+#define API_TIME_TEXT       24
+
+/* ---- errors.c: the one table ---- */
+
+struct api_error {
+    const char *code;
+    unsigned status;
+    const char *message; /* for people; a fault may say it more exactly */
+    const char *hint;    /* what to do; may be NULL */
+};
+
+const struct api_error *api_error_find(const char *code); /* never NULL: "internal" for unknown */
+const char *api_error_of_reply(enum rh_reply_code code);  /* a code; replies that are errors only */
+/* {"error":{"code","message","hint"}}, or NULL without memory. */
+json_t *api_error_json(const struct api_error *error, const char *message);
+
+/* ---- the exchange ---- */
+
+enum api_body {
+    API_BODY_NONE = 1, /* the route takes none */
+    API_BODY_JSON,
+    API_BODY_FORM, /* multipart/form-data */
+    API_BODY_PART, /* raw bytes, or the form */
+};
+
+enum api_mode {
+    API_MODE_NONE = 1, /* body neither wanted nor read */
+    API_MODE_JSON,     /* gathered */
+    API_MODE_FORM,
+    API_MODE_RAW,   /* goes under the grant */
+    API_MODE_DRAIN, /* read and forgotten; the response is ready */
+};
+
+enum api_ask {
+    API_ASK_NONE = 0,
+    API_ASK_WAITING, /* for a grant or a reply */
+    API_ASK_GRANTED, /* bytes are being written */
+    API_ASK_WRITTEN, /* reported; for the reply */
+};
+
+struct api_field {
+    char text[API_FIELD_BYTES]; /* with NUL */
+    size_t size;
+    bool seen;
+    bool too_long;
+};
+
+struct api_form {
+    struct rh_multipart parser;
+    uint8_t head[RH_MULTIPART_HEAD_BYTES];
+    struct api_field fields[API_FIELDS_MAX];
+    size_t field_at; /* being read: an index, API_FIELDS_MAX the chunk, beyond: an unknown one */
+    size_t text_bytes;
+    char mime[RH_MIME_TEXT_MAX]; /* of the chunk part; "" */
+    bool chunk_seen;
+    bool chunk_over;
+    bool asked;
+};
+
+/* What a form may hold, the part "chunk" apart; the first `required` must be there. */
+struct api_form_spec {
+    const char *names[API_FIELDS_MAX];
+    size_t count;
+    size_t required;
+};
+
+struct api_route {
+    enum rh_method method; /* RH_METHOD_OTHER: any */
+    const char *pattern;   /* "{x}" is one segment, a last "*" is the rest */
+    enum rh_role role;     /* the least that may */
+    const char *name;
+    enum api_body body;
+    void (*begin)(struct rh_exchange *);              /* NONE, and raw PART: asks or responds */
+    void (*json)(struct rh_exchange *, json_t *body); /* JSON; NULL: the body was empty */
+    const struct api_form_spec *form;
+    void (*form_ask)(struct rh_exchange *); /* the fields are there */
+    void (*replied)(struct rh_exchange *, struct rh_vault_reply *);
+    bool enrol; /* enrol_open lowers the role to anonymous */
+};
+
+struct rh_exchange {
+    struct rh_api *api;
+    const struct rh_request *request;
+    uint64_t op;
+    enum rh_want want;
+    const struct api_route *route;
+    char params[API_PARAMS_MAX][API_PARAM_BYTES];
+    enum rh_role role;
+    char token_session[RH_UUID_TEXT_MAX]; /* RH_ROLE_PARTICIPANT: whose */
+    const char *origin;                   /* the configured foreign origin this came from */
+
+    enum api_mode mode;
+    bool body_over; /* all of it was read */
+    bool body_broken;
+    enum rh_error broken_why;
+    uint64_t body_taken;
+    uint64_t drained;
+    uint8_t *held; /* JSON, or a chunk that waits for its ids */
+    size_t held_size;
+    size_t held_cap;
+    struct api_form *form;
+
+    enum api_ask ask;
+    bool second;              /* a second request of the same exchange is under way */
+    uint64_t declared_offset; /* of the part */
+    uint64_t declared_length; /* or RH_SIZE_UNKNOWN */
+    uint64_t chunk_index;     /* as the form said */
+    uint64_t chunk_count;
+    char name[RH_NAME_TEXT_MAX]; /* video id that the answer is about */
+    struct rh_grant grant;
+    struct rh_written written;
+    size_t span_at;
+
+    const char *fault; /* code; NULL: none */
+    char fault_message[200];
+    unsigned fault_status; /* 0: the code's own */
+    char allow[64];        /* 405 and OPTIONS */
+
+    bool answered; /* the response stands */
+    struct rh_response response;
+    void *response_memory;
+    char *text; /* the body of the response, malloc'ed */
+    struct rh_file_ref file;
+};
+
+/* Notes the first fault (later ones are dropped) and ends the work: reports what was written, waits
+ * for the vault where it is busy, else responds. `format` NULL: the code's own message. */
+void api_fail(struct rh_exchange *x, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Notes it only; the way on is somebody else's. */
+void api_note(struct rh_exchange *x, const char *code, const char *message);
+
+/* A zeroed request of this exchange with every number unknown; NULL: failed already. */
+struct rh_vault_request *api_request_new(struct rh_exchange *x, enum rh_request_kind kind);
+/* Posts it: it is the vault's from now on. */
+void api_ask(struct rh_exchange *x, struct rh_vault_request *request);
+/* The response stands: send it, after draining a short body. */
+void api_deliver(struct rh_exchange *x);
+/* The page or recording in x->file is to be served. */
+void api_deliver_file(struct rh_exchange *x);
+
+/* ---- router.c ---- */
+
+/* Finds route and params. On false it has failed (404, 405, 400) or answered (OPTIONS). */
+bool api_route_find(struct rh_exchange *x);
+const struct api_route *api_routes(size_t *count);
+
+/* ---- auth.c ---- */
+
+bool api_auth_doors(struct rh_exchange *x); /* Host and Origin; false: failed */
+bool api_auth_role(struct rh_exchange *x);  /* who it is, and whether the route is for them */
+/* Whether this exchange may touch a session; false: failed. */
+bool api_auth_session(struct rh_exchange *x, const char *session);
+/* Makes a request by upload id reach this exchange's session only. */
+void api_auth_scope(const struct rh_exchange *x, struct rh_vault_request *request);
+#define API_TOKEN_TEXT 96
+void api_auth_session_token(const struct rh_api_config *config, const char *session,
+                            char out[API_TOKEN_TEXT]);
+
+/* ---- body.c: gathering, and the sink under a grant ---- */
+
+/* RH_OK; RH_ERR_LIMIT: beyond `cap`; RH_ERR_FULL: beyond what all may hold; RH_ERR_MEMORY. */
+enum rh_error api_hold(struct rh_exchange *x, const void *data, size_t size, size_t cap);
+void api_hold_release(struct rh_exchange *x);
+/* Takes bytes under the grant; on an end (failed, full, too long) it reports. */
+void api_sink(struct rh_exchange *x, const uint8_t *data, size_t size);
+void api_sink_report(struct rh_exchange *x, enum rh_written_end end);
+uint64_t api_sink_crc(const struct rh_exchange *x); /* of all that was taken */
+
+/* ---- form.c ---- */
+
+bool api_form_begin(struct rh_exchange *x); /* false: failed */
+size_t api_form_feed(struct rh_exchange *x, const uint8_t *data, size_t size);
+void api_form_end(struct rh_exchange *x);
+void api_form_granted(struct rh_exchange *x);
+
+/* ---- json.c: reading JSON bodies; each returns false when it has failed ---- */
+
+bool api_json_parse(struct rh_exchange *x, json_t **out); /* of what is held; NULL when empty */
+bool api_json_object(struct rh_exchange *x, json_t *body);
+/* The member or NULL; null counts as absent. */
+json_t *api_json_get(json_t *object, const char *name);
+bool api_json_u64(struct rh_exchange *x, json_t *object, const char *name, uint64_t *out);
+bool api_json_bool(struct rh_exchange *x, json_t *object, const char *name, bool *out);
+/* Numbers that are kept but not used: checked only. */
+bool api_json_number_check(struct rh_exchange *x, json_t *object, const char *name);
+/* Text of a member, NULL when absent (or failed where required). */
+const char *api_json_text(struct rh_exchange *x, json_t *object, const char *name, bool required);
+
+/* ---- ids.c: what clients may call things; each returns false when it has failed ---- */
+
+bool api_id_session(struct rh_exchange *x, struct rh_bytes text, char out[RH_UUID_TEXT_MAX]);
+bool api_id_name(struct rh_exchange *x, struct rh_bytes text, char out[RH_NAME_TEXT_MAX]);
+bool api_id_upload(struct rh_exchange *x, struct rh_bytes text, char out[RH_ID_TEXT_MAX]);
+bool api_id_participant(struct rh_exchange *x, struct rh_bytes text, char out[RH_NAME_TEXT_MAX]);
+bool api_id_mime(struct rh_exchange *x, struct rh_bytes text, char out[RH_MIME_TEXT_MAX]);
+struct rh_bytes api_mime_base(const char *mime); /* without parameters */
+
+/* ---- respond.c ---- */
+
+/* All take the reply the answer is about, or NULL; none frees it. json is stolen. */
+void api_respond_json(struct rh_exchange *x, unsigned status, json_t *json,
+                      const struct rh_vault_reply *reply);
+void api_respond_text(struct rh_exchange *x, unsigned status, char *text,
+                      const struct rh_vault_reply *reply); /* text is malloc'ed and stolen */
+void api_respond_empty(struct rh_exchange *x, unsigned status, const struct rh_vault_reply *reply);
+void api_respond_fault(struct rh_exchange *x, const struct rh_vault_reply *reply);
+char *api_json_dump(json_t *json); /* steals; compact, with a newline; NULL without memory */
+void api_common_headers(const struct rh_exchange *x, struct rh_response *response);
+const char *api_state_name(enum rh_upload_state state);
+void api_time_text(int64_t unix_s, char out[API_TIME_TEXT]);
+/* JSON pieces; NULL without memory. */
+json_t *api_json_size(uint64_t size); /* null when unknown */
+json_t *api_json_crc64(uint64_t crc64);
+json_t *api_json_checksum(uint64_t crc64);
+json_t *api_json_missing(const struct rh_vault_reply *reply);
+json_t *api_json_durable(const struct rh_vault_reply *reply);
+/* Adds size, checksum and url of a finished upload; nothing for others. */
+void api_json_add_object(json_t *object, const struct rh_upload_view *upload);
+
+/* ---- the dialects ---- */
+
+extern const struct api_form_spec api_sessions_form;
+extern const struct api_form_spec api_videos_form;
+
+void api_health(struct rh_exchange *x);
+void api_session_create(struct rh_exchange *x, json_t *body);
+void api_session_created(struct rh_exchange *x, struct rh_vault_reply *reply);
+void api_session_get(struct rh_exchange *x);
+void api_session_got(struct rh_exchange *x, struct rh_vault_reply *reply);
+void api_session_chunk(struct rh_exchange *x);
+void api_session_chunk_done(struct rh_exchange *x, struct rh_vault_reply *reply);
+void api_session_metadata(struct rh_exchange *x, json_t *body);
+void api_session_metadata_saved(struct rh_exchange *x, struct rh_vault_reply *reply);
+
+void api_video_init(struct rh_exchange *x, json_t *body);
+void api_video_inited(struct rh_exchange *x, struct rh_vault_reply *reply);
+void api_video_chunk(struct rh_exchange *x);
+void api_video_chunk_form(struct rh_exchange *x);
+void api_video_chunk_done(struct rh_exchange *x, struct rh_vault_reply *reply);
+void api_video_finalize(struct rh_exchange *x, json_t *body);
+void api_video_finalized(struct rh_exchange *x, struct rh_vault_reply *reply);
+void api_video_get(struct rh_exchange *x);
+void api_video_got(struct rh_exchange *x, struct rh_vault_reply *reply);
+void api_video_delete(struct rh_exchange *x);
+void api_video_deleted(struct rh_exchange *x, struct rh_vault_reply *reply);
+
+void api_recording(struct rh_exchange *x);
+void api_download(struct rh_exchange *x);
+void api_delivery_found(struct rh_exchange *x, struct rh_vault_reply *reply);
+void api_page(struct rh_exchange *x);
+void api_nowhere(struct rh_exchange *x);
+
+#endif
