@@ -312,19 +312,23 @@ void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
 
 /* ---- success ---- */
 
-/* A word over the whole with the right checksum proves the upload; with a wrong one it is a
- * conflict (-1). */
+/*
+ * A word over the whole with the right checksum proves the upload (1). One with another checksum or
+ * length (a partial recording that somebody else finished) contradicts it (-1). Without one the
+ * server only claims it (0).
+ */
 static int whole_verdict(const struct rh_upload *u, const struct rh_response *response)
 {
+    int verdict = 0;
     for (uint32_t i = 0; i < response->acks_count; i++) {
         const struct rh_ack *ack = &response->acks[i];
         if (ack->offset != 0 || !ack->crc_known || !ack->durable)
             continue;
-        if (ack->length != u->size)
-            return ack->length > u->size ? -1 : 0;
-        return ack->crc64 == u->crc64 ? 1 : -1;
+        if (ack->length == u->size)
+            return ack->crc64 == u->crc64 ? 1 : -1;
+        verdict = -1;
     }
-    return 0;
+    return verdict;
 }
 
 static void finish(struct rh_engine *e, struct rh_upload *u)

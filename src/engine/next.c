@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* Actions out, one at a time: each call looks for the first thing that is owed. Nothing queues, so
+ * nothing overflows. */
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "engine/state.h"
+
+static void about(struct rh_action *action, enum rh_action_kind kind, const char *upload)
+{
+    rh_mem_set(action, 0, sizeof *action);
+    action->kind = kind;
+    if (upload != NULL)
+        rh_mem_copy(action->upload, upload, rh_str_size(upload));
+}
+
+static bool next_abort(struct rh_engine *e, struct rh_action *action)
+{
+    for (uint32_t i = 0; i < e->limits.parts_max; i++) {
+        struct rh_request *r = &e->requests[i];
+        if (r->abort_token == 0)
+            continue;
+        about(action, RH_ACTION_ABORT, NULL);
+        action->abort.token = r->abort_token;
+        r->abort_token = 0;
+        return true;
+    }
+    return false;
+}
+
+/* Segments whose every byte a verified receipt covers with kept=until-complete, as one range. */
+static bool forget_receipted(struct rh_engine *e, struct rh_upload *u, struct rh_range *out)
+{
+    struct rh_books books = rh_upload_books(e, u);
+    out->length = 0;
+    for (uint32_t i = u->segments.first; i != RH_NO_INDEX; i = e->segments.items[i].next) {
+        struct rh_segment *s = &e->segments.items[i];
+        struct rh_range safe;
+        bool is_safe = s->held && rh_ledger_safe_run(&books, s->offset, &safe) &&
+                       safe.offset == s->offset && safe.length >= s->length;
+        bool joins = out->length > 0 && out->offset + out->length == s->offset;
+        if (out->length > 0 && (!is_safe || !joins))
+            break;
+        if (!is_safe)
+            continue;
+        if (out->length == 0)
+            out->offset = s->offset;
+        out->length += s->length;
+        s->held = false;
+    }
+    return out->length > 0;
+}
+
+static bool next_forget(struct rh_engine *e, struct rh_upload *u, struct rh_action *action)
+{
+    bool proven = u->end == RH_UPLOAD_COMPLETED && u->proven;
+    bool given_up = u->end == RH_UPLOAD_CANCELLED;
+    if ((given_up || (proven && e->policy.keep != RH_KEEP_FOR_GOOD)) && !u->forgot_whole) {
+        u->forgot_whole = true;
+        u->persist_now = !given_up;
+        for (uint32_t i = u->segments.first; i != RH_NO_INDEX; i = e->segments.items[i].next)
+            e->segments.items[i].held = false;
+        about(action, RH_ACTION_FORGET, u->id);
+        action->forget.whole = true;
+        return true;
+    }
+    bool early = e->policy.keep == RH_KEEP_UNTIL_RECEIPT ||
+                 (e->policy.keep == RH_KEEP_UNTIL_PROVEN && e->policy.free_under_pressure &&
+                  e->pressure == RH_PRESSURE_CRITICAL);
+    struct rh_range range;
+    if (!early || rh_upload_over(u) || u->doubt || !forget_receipted(e, u, &range))
+        return false;
+    about(action, RH_ACTION_FORGET, u->id);
+    action->forget.range = range;
+    return true;
+}
+
+static bool next_persist(struct rh_engine *e, struct rh_upload *u, struct rh_action *action)
+{
+    bool due = u->persist_at_ms != RH_MS_NEVER && e->now_ms >= u->persist_at_ms;
+    if (!u->persist_now && !due)
+        return false;
+    u->persist_now = false;
+    u->persist_at_ms = RH_MS_NEVER;
+    about(action, RH_ACTION_PERSIST, u->id);
+    action->persist.bytes = (struct rh_bytes){e->record, rh_record_write(e, u)};
+    return true;
+}
+
+static bool next_token(struct rh_engine *e, struct rh_upload *u, struct rh_action *action)
+{
+    bool wanted = !rh_upload_over(u) || u->cancel_wanted;
+    if (!u->need_token || u->token_asked || !wanted || e->now_ms < u->token_at_ms)
+        return false;
+    u->token_asked = true;
+    about(action, RH_ACTION_NEED_TOKEN, u->id);
+    return true;
+}
+
+/* What must be done before anything new is sent. */
+static bool next_duty(struct rh_engine *e, struct rh_action *action)
+{
+    if (next_abort(e, action))
+        return true;
+    if (e->evicted[0] != 0) {
+        about(action, RH_ACTION_ERASE_RECORD, e->evicted);
+        rh_mem_set(e->evicted, 0, sizeof e->evicted);
+        return true;
+    }
+    for (uint32_t i = 0; i < e->count; i++) {
+        struct rh_upload *u = &e->uploads[e->order[i]];
+        if (u->remove_wanted && !u->erase_now) {
+            rh_engine_drop(e, u);
+            i--;
+            continue;
+        }
+        if (u->erase_now) {
+            /* A cancelled upload stays on the list until it is removed, but leaves no record. */
+            u->erase_now = false;
+            u->persist_now = false;
+            u->persist_at_ms = RH_MS_NEVER;
+            about(action, RH_ACTION_ERASE_RECORD, u->id);
+            return true;
+        }
+        if (next_persist(e, u, action) || next_forget(e, u, action) || next_token(e, u, action))
+            return true;
+    }
+    return false;
+}
+
+static bool next_notify(struct rh_engine *e, struct rh_action *action)
+{
+    for (uint32_t i = 0; i < e->count; i++) {
+        struct rh_upload *u = &e->uploads[e->order[i]];
+        enum rh_upload_state state;
+        enum rh_reason reason;
+        rh_upload_state(e, u, &state, &reason);
+        bool due = u->notify_at_ms != RH_MS_NEVER && e->now_ms >= u->notify_at_ms;
+        bool moved = state != u->told_state || reason != u->told_reason;
+        if (!u->notify_now && !due && !moved)
+            continue;
+        e->queue_dirty = e->queue_dirty || state != u->told_state || u->notify_now;
+        u->notify_now = false;
+        u->notify_at_ms = RH_MS_NEVER;
+        u->notified_ms = e->now_ms;
+        u->told_state = state;
+        u->told_reason = reason;
+        about(action, RH_ACTION_NOTIFY, u->id);
+        rh_upload_snapshot(e, u, &action->notify);
+        return true;
+    }
+    return false;
+}
+
+static bool next_queue(struct rh_engine *e, struct rh_action *action)
+{
+    if (!e->queue_dirty)
+        return false;
+    e->queue_dirty = false;
+    struct rh_queue q = {.total = e->count};
+    for (uint32_t i = 0; i < e->count; i++) {
+        switch (e->uploads[e->order[i]].told_state) {
+        case RH_UPLOAD_PENDING:
+            q.pending++;
+            break;
+        case RH_UPLOAD_UPLOADING:
+            q.uploading++;
+            break;
+        case RH_UPLOAD_PAUSED:
+            q.paused++;
+            break;
+        case RH_UPLOAD_COMPLETED:
+            q.completed++;
+            break;
+        case RH_UPLOAD_FAILED:
+            q.failed++;
+            break;
+        case RH_UPLOAD_CANCELLED:
+            q.cancelled++;
+            break;
+        }
+    }
+    if (rh_mem_compare(&q, &e->told_queue, sizeof q) == 0)
+        return false;
+    e->told_queue = q;
+    about(action, RH_ACTION_NOTIFY_QUEUE, NULL);
+    action->queue = q;
+    return true;
+}
+
+/* Only an earlier wake is told: one that comes too early does no harm, and deadlines move with
+ * every byte. */
+static bool next_wake(struct rh_engine *e, struct rh_action *action)
+{
+    rh_ms at = rh_engine_deadline(e);
+    if (at >= e->wake_told_ms)
+        return false;
+    e->wake_told_ms = at;
+    about(action, RH_ACTION_WAKE_AT, NULL);
+    action->wake_at.at_ms = at;
+    return true;
+}
+
+bool rh_engine_next(struct rh_engine *engine, struct rh_action *action)
+{
+    if (next_duty(engine, action))
+        return true;
+    if (!engine->plan_idle) {
+        rh_mem_set(action, 0, sizeof *action);
+        if (rh_plan_next(engine, action))
+            return true;
+        engine->plan_idle = true;
+        if (next_duty(engine, action)) /* planning may have failed an upload */
+            return true;
+    }
+    return next_notify(engine, action) || next_queue(engine, action) || next_wake(engine, action);
+}
