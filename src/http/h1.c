@@ -74,6 +74,17 @@ void rh_h1_line_begin(struct rh_h1 *h1)
     h1->line_start = h1->head_size;
 }
 
+/*
+ * A tab around these two values is legal, but nobody sends it, and there are parsers that then do
+ * not recognise them: a way to smuggle.
+ */
+static bool has_framing_tab(struct rh_bytes name, struct rh_bytes value)
+{
+    return rh_bytes_find(value, '\t') < value.size &&
+           (rh_bytes_equal_nocase(name, rh_bytes_of("Content-Length")) ||
+            rh_bytes_equal_nocase(name, rh_bytes_of("Transfer-Encoding")));
+}
+
 enum rh_error rh_h1_field(struct rh_h1 *h1)
 {
     struct rh_bytes line = rh_h1_line(h1);
@@ -89,6 +100,9 @@ enum rh_error rh_h1_field(struct rh_h1 *h1)
         return rh_h1_fail(h1, RH_ERR_LIMIT, 431, "The request has too many headers.");
     }
     struct rh_bytes value = {line.data + colon + 1, line.size - colon - 1};
+    if (has_framing_tab(name, value)) {
+        return bad(h1, "Content-Length or Transfer-Encoding holds a tab.");
+    }
     struct rh_header *header = &h1->headers[h1->header_count++];
     header->name = name;
     header->value = rh_bytes_trim(value);

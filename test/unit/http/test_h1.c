@@ -42,6 +42,10 @@ static const struct row smuggling[] = {
     ROW(400, POST "Content-Length: 5 \v\r\n\r\nabcde"),
     ROW(400, POST "Content-Length: \v5\r\n\r\nabcde"),
     ROW(400, POST "Content-Length: 5 5\r\n\r\nabcde"),
+    ROW(400, POST "Content-Length: 5\t\r\n\r\nabcde"),
+    ROW(400, POST "Content-Length:\t5\r\n\r\nabcde"),
+    ROW(400, POST "Transfer-Encoding: chunked\t\r\n\r\n0\r\n\r\n"),
+    ROW(400, POST "Transfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n"),
     ROW(400, POST "Content-Length: 5;\r\n\r\nabcde"),
     ROW(400, POST "Content-Length: \"5\"\r\n\r\nabcde"),
     ROW(400, POST "Content-Length: 5.0\r\n\r\nabcde"),
@@ -213,7 +217,7 @@ static const struct {
     {"GET / HTTP/1.0\r\nConnection: keep-alive\r\nExpect: 100-continue\r\n\r\n",
      "GET / path=/ query= host= authority= version=10 close\n"
      "  Connection=keep-alive\n  Expect=100-continue\n\nend body=0\n"},
-    {POST "Content-Length:  \t 5\t\r\nExpect: 100-Continue\r\n\r\nhello",
+    {POST "Content-Length:   5  \r\nExpect: 100-Continue\r\n\r\nhello",
      "POST / path=/ query= host=h authority=h version=11 length=5 expect\n"
      "  Host=h\n  Content-Length=5\n  Expect=100-Continue\nhello\nend body=5\n\nclosed 0 idle\n"},
     {POST "Content-Length: 000\r\nExpect: 100-continue\r\n\r\n",
