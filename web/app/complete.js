@@ -6,7 +6,7 @@
  */
 import { announce } from './announce.js';
 import { ConfigError, loadConfig } from './config.js';
-import { button, el, find, icon, setText } from './dom.js';
+import { button, el, find, focusStep, icon, setText } from './dom.js';
 import { roughly, size } from './format.js';
 import { showHelp } from './parts/help.js';
 import { TakeList } from './parts/takes.js';
@@ -51,7 +51,7 @@ class Completion {
             if (this.phase === 'waiting') event.preventDefault();
         });
         this.update();
-        this.heading.focus();
+        focusStep(this.heading);
     }
 
     /** @param {Upload} upload */
@@ -93,23 +93,22 @@ class Completion {
         document.title = `${heading} – ${this.config.title}`;
         if (focusLost) this.heading.focus();
         announce([heading, text, safety].filter(Boolean).join(' '));
-        if (outcome.phase === 'done') announce(words.safe === safety ? '' : words.safe);
     }
 
     /** @param {Outcome} outcome */
     textsOf(outcome) {
         const words = strings.complete;
-        const { safe } = this.uploads.reelhaul;
+        const { safe, stored } = this.uploads.reelhaul;
         switch (outcome.phase) {
         case 'waiting':
             return { heading: words.waiting, sign: 'upload',
-                text: outcome.offline ? words.offline : words.keepOpen, safety: safe ? words.keptHere : '' };
+                text: outcome.offline ? words.offline : words.keepOpen, safety: stored ? words.keptHere : '' };
         case 'failed':
             return { heading: words.failed(outcome.failed), sign: 'alert', safety: '',
                 text: this.allKept() ? words.failedKept : words.failedGone };
         case 'done':
             return { heading: words.done, sign: 'check', text: words.doneText(outcome.completed),
-                safety: safe && outcome.notAccepted === 0 ? words.safe : '' };
+                safety: safe ? words.safe : '' };
         default:
             return { heading: words.nothing, sign: 'check', text: words.nothingText, safety: '' };
         }
@@ -158,7 +157,6 @@ async function main() {
     showHelp(uploads);
     const completion = new Completion(uploads, sitting, config);
     void completion;
-    await uploads.ensureSession(sitting.participantId);
 }
 
 await main();

@@ -68,3 +68,22 @@ export function download(blob, name) {
     link.remove();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
+
+/** Shows a new step from its top, and puts the focus where the person goes on.
+ * @param {HTMLElement} element */
+export function focusStep(element) {
+    window.scrollTo(0, 0);
+    element.focus({ preventScroll: true });
+    element.scrollIntoView({ block: 'nearest' });
+}
+
+/** Gives a frame the shape of its picture: a phone held upright films upright.
+ * @param {HTMLElement} frame @param {HTMLVideoElement} video */
+export function shapeFrame(frame, video) {
+    const shape = () => {
+        if (video.videoWidth === 0 || video.videoHeight === 0) return;
+        frame.style.setProperty('--ratio', (video.videoWidth / video.videoHeight).toFixed(4));
+    };
+    video.addEventListener('loadedmetadata', shape);
+    video.addEventListener('resize', shape);
+}

@@ -24,9 +24,10 @@ import { Uploads } from './uploads.js';
 /** @typedef {import('../sdk/types.js').UploadSnapshot} Upload */
 /** @typedef {import('../sdk/types.js').StorageTrouble} StorageTrouble */
 /** @typedef {import('./config.js').Config} Config */
+/** @typedef {import('./state.js').Sitting} Sitting */
 
 class Recorder {
-    /** @param {Config} config @param {Uploads} uploads @param {import('./state.js').Sitting} sitting */
+    /** @param {Config} config @param {Uploads} uploads @param {Sitting} sitting */
     constructor(config, uploads, sitting) {
         this.config = config;
         this.uploads = uploads;
@@ -60,6 +61,7 @@ class Recorder {
 
     start() {
         const { sitting, config } = this;
+        if (sitting.finished) return location.replace(`complete.html${location.search}`);
         if (sitting.index >= config.prompts.length) sitting.index = config.prompts.length - 1;
         if (sitting.consentAt === '') return this.showWelcome();
         void this.uploads.ensureSession(sitting.participantId).then(() => this.save());
@@ -120,6 +122,7 @@ class Recorder {
         /** @type {Record<string, unknown>} */
         const metadata = { prompt_title: prompt.title };
         if (config.accept.length > 0) metadata.consent_at = sitting.consentAt;
+        if (sitting.participantId !== '') metadata.participant_id = sitting.participantId;
         this.step = new PromptStep(this.stage, {
             prompt, index: sitting.index, count: config.prompts.length,
             countdownSeconds: config.countdownSeconds, stream, uploads, metadata,
@@ -237,7 +240,31 @@ class Recorder {
 /** @param {string} title @param {string} text @param {string} hint */
 function showFatal(title, text, hint) {
     find('#stage', HTMLElement).replaceChildren(el('div', { class: 'trouble' }, icon('alert'),
-        el('div', {}, el('h1', { id: 'stepTitle' }, title), el('p', {}, text), el('p', {}, hint))));
+        el('div', {}, el('h1', { id: 'stepTitle' }, title), el('p', {}, text), hint && el('p', {}, hint))));
+}
+
+/** Takes of earlier sittings whose tab died before they were judged: nobody here can judge them, and
+ * nothing that was recorded is left behind. @param {Uploads} uploads @param {Sitting} sitting */
+function adoptOrphans(uploads, sitting) {
+    for (const upload of uploads.reelhaul.list()) {
+        const earlier = upload.createdAt < performance.timeOrigin;
+        if (upload.accepted || upload.recording || !earlier || isMine(sitting, upload)) continue;
+        void uploads.reelhaul.accept(upload.id);
+    }
+}
+
+/** One recorder at a time in a browser, else two tabs would record the same prompt. Resolves when it is
+ * this one's turn; the lock goes with the page. @returns {Promise<void>} */
+function takeTurn() {
+    if (!navigator.locks) return Promise.resolve();
+    return new Promise((resolve) => {
+        const waiting = setTimeout(() => showFatal(strings.turn.title, strings.turn.text, ''), 300);
+        void navigator.locks.request('reelhaul.recorder', () => {
+            clearTimeout(waiting);
+            resolve();
+            return new Promise(() => {});
+        });
+    });
 }
 
 async function main() {
@@ -251,10 +278,13 @@ async function main() {
     }
     document.title = config.title;
     setText(find('#brand', HTMLElement), config.title);
+    await takeTurn();
     const sitting = loadSitting();
     try {
         const uploads = await Uploads.open(config.upload, sitting);
         showHelp(uploads);
+        adoptOrphans(uploads, sitting);
+        uploads.addEventListener('change', () => adoptOrphans(uploads, sitting));
         new Recorder(config, uploads, sitting).start();
     } catch (error) {
         showHelp(null);

@@ -171,7 +171,7 @@ export const strings = {
         secondsLeft: (seconds) => `${plural(seconds, 'second', 'seconds')} left`,
         preview: 'Your camera',
         startFailed: 'The recording could not be started.',
-        changeDevices: 'Change camera or microphone',
+        changeDevices: 'Change devices',
     },
     review: {
         title: 'How does it look?',
@@ -215,7 +215,7 @@ export const strings = {
     reasons: {
         '': '',
         recording: '',
-        review: 'Goes up for good when you keep it',
+        review: 'Waiting for your decision',
         offline: 'Offline. Goes on by itself',
         backoff: 'Trying again shortly',
         user: 'Paused',
@@ -265,6 +265,11 @@ export const strings = {
         saveNow: 'Save what was recorded',
         dismiss: 'Dismiss',
         deviceLost: 'The camera or microphone was disconnected.',
+    },
+    turn: {
+        title: 'The recorder is already open',
+        text: 'It is open in another tab or window of this browser. Go on there, or close it: this page then '
+            + 'goes on by itself.',
     },
     config: {
         title: 'This recorder is not set up yet',

@@ -44,7 +44,7 @@ export class Uploads extends EventTarget {
     static async open(settings, sitting) {
         const options = Object.fromEntries(Object.entries(settings).filter(([, value]) => value));
         const reelhaul = await Reelhaul.open({ ...options, getToken: () => accessCode(),
-            logLevel: logLevelOfPage() });
+            logLevel: logLevelOfPage(), orphans: 'ask' });
         const uploads = new Uploads(reelhaul, sitting);
         uploads.changed();
         return uploads;

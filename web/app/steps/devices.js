@@ -2,7 +2,7 @@
 /** The device check: see yourself, hear yourself, choose others, and what to do if nothing works. @module */
 import { announce } from '../announce.js';
 import { DeviceError, closeDevices, explain, listDevices, openDevices } from '../devices.js';
-import { button, el, icon, setText } from '../dom.js';
+import { button, el, focusStep, icon, setText, shapeFrame } from '../dom.js';
 import { LevelMeter } from '../parts/meter.js';
 import { strings } from '../strings.js';
 
@@ -28,6 +28,7 @@ export class DeviceCheck {
         this.hint = el('div', { class: 'frame-hint' }, el('strong', {}, words.starting),
             el('p', {}, words.startingHint));
         this.frame = el('div', { class: 'frame' }, this.video, this.hint);
+        shapeFrame(this.frame, this.video);
         this.trouble = el('div', { class: 'trouble', hidden: true, tabindex: -1 });
         this.sound = el('p', { class: 'field-hint', hidden: true }, icon('alert'), words.withoutSound);
         this.meter = new LevelMeter();
@@ -46,7 +47,7 @@ export class DeviceCheck {
                 this.microphone, this.sound, this.meter.element));
         stage.replaceChildren(this.heading, el('p', { class: 'lead' }, texts.intro), this.trouble,
             this.frame, this.fields, el('div', { class: 'actions' }, this.go));
-        this.heading.focus();
+        focusStep(this.heading);
         this.onDeviceChange = () => void this.fill();
         navigator.mediaDevices?.addEventListener('devicechange', this.onDeviceChange);
         void this.open();

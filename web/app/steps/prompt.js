@@ -6,7 +6,7 @@
  */
 import { announce } from '../announce.js';
 import { equipmentOf } from '../devices.js';
-import { button, el, icon, setText } from '../dom.js';
+import { button, el, focusStep, icon, setText, shapeFrame } from '../dom.js';
 import { clock } from '../format.js';
 import { hideNotice, showNotice } from '../parts/notices.js';
 import { strings } from '../strings.js';
@@ -43,12 +43,6 @@ export class PromptStep {
         this.finished = false;
         /** @type {Set<number>} */
         this.warned = new Set();
-        this.build(stage);
-        this.showReady();
-    }
-
-    /** @param {HTMLElement} stage */
-    build(stage) {
         const { prompt, index, count, stream } = this.options;
         const words = strings.prompt;
         const limits = [prompt.minSeconds > 0 && words.atLeast(clock(prompt.minSeconds * 1000)),
@@ -68,6 +62,7 @@ export class PromptStep {
         this.bar = el('span', { class: 'limit-fill' });
         this.limit = el('div', { class: 'limit', hidden: true, 'aria-hidden': 'true' }, this.bar);
         this.frame = el('div', { class: 'frame' }, this.video, this.overlay, this.rec, this.limit);
+        shapeFrame(this.frame, this.video);
         this.note = el('p', { class: 'control-note' }, limits.join(' · '));
         this.controls = el('div', { class: 'actions center' });
         stage.replaceChildren(
@@ -75,6 +70,7 @@ export class PromptStep {
                 el('p', { class: 'eyebrow' }, words.position(index + 1, count)),
                 this.heading, this.instructions),
             this.frame, el('div', { class: 'control-bar' }, this.controls, this.note));
+        this.showReady();
     }
 
     showReady() {
@@ -88,7 +84,7 @@ export class PromptStep {
         this.controls.replaceChildren(start,
             button(words.changeDevices, onChangeDevices, { kind: 'quiet', icon: 'settings',
                 class: 'secondary-action' }));
-        start.focus();
+        focusStep(start);
     }
 
     /** Waits for what the mode demands (nothing, in the background), then counts down.

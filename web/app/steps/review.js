@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** Look at the take, then keep it or record it again. @module */
-import { button, download, el } from '../dom.js';
+import { button, download, el, focusStep, shapeFrame } from '../dom.js';
 import { clock, size } from '../format.js';
 import { findDuration } from '../parts/player.js';
 import { strings } from '../strings.js';
@@ -40,17 +40,19 @@ export class ReviewStep {
         this.save = button(words.save, () => void this.saveFile(), { icon: 'save', kind: 'quiet', id: 'save' });
         this.accept.hidden = empty;
         this.save.hidden = empty;
+        const frame = el('div', { class: 'frame', hidden: empty }, this.video, this.hint);
+        shapeFrame(frame, this.video);
         uploads.reelhaul.setScreen('review');
         stage.replaceChildren(
             el('div', { class: 'prompt-head' }, el('p', { class: 'eyebrow' }, options.position),
                 this.heading, el('p', { class: 'instructions' }, text)),
-            el('div', { class: 'frame', hidden: empty }, this.video, this.hint),
+            frame,
             el('div', { class: 'control-bar' },
                 el('div', { class: 'actions center' }, this.accept, this.retake, this.save),
                 el('p', { class: 'control-note' }, words.facts(
                     take.durationMs > 0 ? clock(take.durationMs) : '', size(take.size)))));
         /* Not a button: a second press of the key that stopped the recording must not decide anything. */
-        this.heading.focus();
+        focusStep(this.heading);
         if (!empty) void this.load();
     }
 
