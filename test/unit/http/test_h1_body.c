@@ -69,6 +69,8 @@ static const struct {
     ROW(400, "", "ffffffffffffffff\r\nhello\r\n0\r\n\r\n"),
     ROW(400, "hell", "4\r\nhello\r\n0\r\n\r\n"),
     ROW(400, "hello\r", "6\r\nhello\r\n0\r\n\r\n"),
+    ROW(400, "hello", "5\r\nhelloX\n0\r\n\r\n"),
+    ROW(400, "hello", "5\r\nhello\n\n0\r\n\r\n"),
     ROW(400, "hello", "5\r\nhello\n0\r\n\r\n"),
     ROW(400, "hello", "5\r\nhello\r0\r\n\r\n"),
     ROW(400, "hello", "5\r\nhello0\r\n\r\n"),
