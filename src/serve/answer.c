@@ -140,7 +140,7 @@ static enum rh_error open_file(struct rh_connection *c, const struct rh_file_ref
 
     if (ref->kind == RH_FILE_RECORDING)
         return rh_file_open(shell->data, ref->path, &c->file);
-    if (strcmp(ref->path, "prompts.json") == 0 && shell->config->prompts_file != NULL) {
+    if (strcmp(ref->path, "app/prompts.json") == 0 && shell->config->prompts_file != NULL) {
         /* Opened anew each time, so that an operator can replace it. */
         c->file.fd = open(shell->config->prompts_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         return c->file.fd < 0 ? RH_ERR_UNKNOWN : rh_file_stat(&c->file);

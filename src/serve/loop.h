@@ -10,10 +10,11 @@
 #include "serve/config.h"
 #include "serve/queue.h"
 
-#define RH_LOOP_READ_BYTES  ((size_t)256 * 1024) /* one read buffer a loop, not a connection */
-#define RH_LOOP_HEAD_BYTES  ((size_t)32 * 1024)  /* head of an answer while it is being written */
-#define RH_LOOP_REFUSED_MAX 64 /* connections beyond the limit that are told so, not just dropped  \
-                                */
+#define RH_LOOP_READ_BYTES ((size_t)256 * 1024) /* one read buffer a loop, not a connection */
+#define RH_LOOP_HEAD_BYTES ((size_t)32 * 1024)  /* head of an answer while it is being written */
+#define RH_LOOP_REFUSED_MAX                                                                        \
+    64 /* connections beyond the limit that are told so, not just dropped                          \
+        */
 
 /* What all loops share; set before they start and constant from then on. */
 struct rh_shell {
