@@ -322,7 +322,6 @@ export class Reelhaul extends EventTarget {
         if (message.type !== 'snapshot') return;
         const { epoch, seq, uploads, resumed } = message;
         if (epoch < this.#seen.epoch || (epoch === this.#seen.epoch && seq <= this.#seen.seq)) return;
-        const first = this.#seen.epoch === 0;
         this.#seen = { epoch, seq };
         const before = new Map(this.#uploads.map((upload) => [upload.id, upload]));
         this.#uploads = uploads;
@@ -330,7 +329,7 @@ export class Reelhaul extends EventTarget {
             const old = before.get(upload.id);
             if (old?.state !== upload.state || old.reason !== upload.reason) this.#emit('upload', upload);
         }
-        if (first && resumed > 0 && !this.#resumed) this.#emit('resuming', { count: resumed });
+        if (resumed > 0 && !this.#resumed) this.#emit('resuming', { count: resumed });
         if (resumed > 0) this.#resumed = true;
         this.#emit('change', { uploads: this.#uploads, summary: this.getSummary() });
         this.#changed();

@@ -63,8 +63,8 @@ async function init(options) {
         }
     });
     void navigator.locks.request(`tab:${tab}`, () => new Promise(() => {}));
-    navigator.locks.request(`uploader:${options.partition}`, () => lead(options))
-        .catch((error) => log('error', 'the uploader ended', error));
+    void navigator.locks.request(`uploader:${options.partition}`, () => lead(options))
+        .then(undefined, (error) => log('error', 'the uploader ended', error));
     const rows = (await ledger.takes()).filter((row) => !row.discarded);
     return rows.map((row) => view(row, null, { recording: false, trouble: '', spooled: 0 }));
 }
@@ -176,7 +176,7 @@ function settle({ call, value, error }) {
 }
 
 /** In the leader: done once it has taken over. @param {string} name @param {any[]} args
- * @param {string} from the tab */
+ * @param {string} from the tab @returns {Promise<any>} */
 async function perform(name, args, from) {
     await leading;
     const it = /** @type {Uploader} */ (uploader);

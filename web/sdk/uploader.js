@@ -219,10 +219,11 @@ export class Uploader {
     /** Runs `work` holding the recording's lock if that is free now. @param {string} rec
      * @param {() => Promise<void>} work @returns {Promise<boolean>} */
     #ifFree(rec, work) {
-        return navigator.locks.request(`rec:${rec}`, { ifAvailable: true }, async (lock) => {
+        const done = navigator.locks.request(`rec:${rec}`, { ifAvailable: true }, async (lock) => {
             if (lock) await work();
             return lock !== null;
         });
+        return /** @type {Promise<any>} */ (done);
     }
 
     /** Waits for the owner to let go, or to die. @param {string} rec */

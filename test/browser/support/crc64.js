@@ -28,3 +28,20 @@ export function crcField(crc) {
     bytes.writeBigUInt64BE(crc);
     return `:${bytes.toString('base64')}:`;
 }
+
+/** The map that one more zero byte is, applied by squaring. @param {bigint} a @param {bigint} b
+ * @param {number} lengthB @returns {bigint} the checksum of A and B one after the other */
+export function crc64Combine(a, b, lengthB) {
+    const apply = (/** @type {bigint[]} */ map, /** @type {bigint} */ value) =>
+        map.reduce((sum, row, bit) => ((value >> BigInt(bit)) & 1n ? sum ^ row : sum), 0n);
+    const twice = (/** @type {bigint[]} */ map) => map.map((row) => apply(map, row));
+    let map = [0x9a6c9329ac4bc9b5n];
+    for (let bit = 1; bit < 64; bit++) map.push(1n << BigInt(bit - 1));
+    for (let i = 0; i < 3; i++) map = twice(map); // from one bit to one byte
+    let sum = a;
+    for (let count = lengthB; count > 0; count = Math.floor(count / 2)) {
+        if (count % 2 === 1) sum = apply(map, sum);
+        map = twice(map);
+    }
+    return sum ^ b;
+}

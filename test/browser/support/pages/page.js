@@ -30,5 +30,60 @@ function picture() {
     return canvas.captureStream(30);
 }
 
-Object.assign(window, { Reelhaul, noise, picture });
+/** Stands in for MediaRecorder where bytes must be foretold: slices of `noise`, one each `everyMs`.
+ * @param {{sliceBytes: number, everyMs: number, seed: number, count: number}} plan */
+function recorderOf({ sliceBytes, everyMs, seed, count }) {
+    const bytes = noise(sliceBytes * count, seed);
+    return class extends EventTarget {
+        static isTypeSupported() { return true; }
+        mimeType = 'video/webm';
+        state = 'inactive';
+        /** @type {any} */ ondataavailable = null;
+        /** @type {any} */ onstop = null;
+        made = 0;
+        /** @type {any} */ timer = 0;
+        start() {
+            this.state = 'recording';
+            this.timer = setInterval(() => this.requestData(), everyMs);
+        }
+        requestData() {
+            if (this.made === count) return;
+            const at = this.made++ * sliceBytes;
+            this.ondataavailable?.({ data: new Blob([bytes.subarray(at, at + sliceBytes)]) });
+        }
+        stop() {
+            clearInterval(this.timer);
+            this.state = 'inactive';
+            setTimeout(() => this.onstop?.());
+        }
+        pause() { this.state = 'paused'; }
+        resume() { this.state = 'recording'; }
+    };
+}
+
+/** Everything under /up, as paths. @returns {Promise<string[]>} */
+async function spoolFiles() {
+    /** @type {string[]} */
+    const found = [];
+    /** @param {any} dir @param {string} path */
+    const walk = async (dir, path) => {
+        for await (const [name, handle] of dir.entries()) {
+            found.push(`${path}/${name}`);
+            if (handle.kind === 'directory') await walk(handle, `${path}/${name}`);
+        }
+    };
+    await walk(await navigator.storage.getDirectory(), '');
+    return found.sort();
+}
+
+/** @param {string} path of a file in OPFS @returns {Promise<any>} its handle */
+async function spoolFile(path) {
+    const names = path.split('/').filter(Boolean);
+    /** @type {any} */
+    let dir = await navigator.storage.getDirectory();
+    for (const name of names.slice(0, -1)) dir = await dir.getDirectoryHandle(name);
+    return dir.getFileHandle(names.at(-1));
+}
+
+Object.assign(window, { Reelhaul, noise, picture, recorderOf, spoolFiles, spoolFile });
 document.documentElement.dataset['ready'] = 'yes';
