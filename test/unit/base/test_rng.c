@@ -48,6 +48,14 @@ static void below_is_even(void **state)
     }
     for (int i = 0; i < 6; i++)
         assert_in_range(counts[i], 9500, 10500);
+    /* Of 3/4 of all numbers each third is as likely; a plain remainder would favour the first, two
+     * to one. */
+    for (int i = 0; i < 6; i++)
+        counts[i] = 0;
+    for (int i = 0; i < 30000; i++)
+        counts[rh_rng_below(&rng, (uint64_t)3 << 62) >> 62]++;
+    for (int i = 0; i < 3; i++)
+        assert_in_range(counts[i], 9500, 10500);
     assert_true(rh_rng_below(&rng, 1) == 0);
     for (int i = 0; i < 100; i++)
         assert_true(rh_rng_below(&rng, ((uint64_t)1 << 63) + 1) <= (uint64_t)1 << 63);

@@ -32,6 +32,7 @@ static void reads_the_three_forms(void **state)
     assert_true(parsed("Thu, 01 Jan 1970 00:00:00 GMT") == 0);
     assert_true(parsed("Sat, 29 Feb 2020 12:00:00 GMT") == 1582977600);
     assert_true(parsed("Saturday, 29-Feb-20 12:00:00 GMT") == 1582977600);
+    assert_true(parsed("Tue, 29 Feb 2000 00:00:00 GMT") == 951782400);
     assert_true(parsed("Sat, 31 Dec 2016 23:59:60 GMT") == 1483228800);
     assert_true(parsed("Mon, 01 Jan 0001 00:00:00 GMT") == -62135596800);
 }
@@ -49,6 +50,7 @@ static void refuses_what_is_broken(void **state)
         "Sun, 00 Nov 1994 08:49:37 GMT",
         "Wed, 31 Nov 1994 08:49:37 GMT",
         "Tue, 29 Feb 2022 08:49:37 GMT",
+        "Thu, 29 Feb 1900 08:49:37 GMT",
         "Sun, 06 nov 1994 08:49:37 GMT",
         "Sun, 06 Nov 1994 24:00:00 GMT",
         "Sun, 06 Nov 1994 08:60:37 GMT",
