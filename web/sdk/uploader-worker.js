@@ -80,7 +80,7 @@ async function lead({ partition, server, policy, overrides, force, orphans }) {
         combine: (a, b, lengthB) => brain.crc64Combine(a, b, lengthB),
     }, force);
     uploader = new Uploader({
-        server, orphans, brain, spool, ledger,
+        server, orphans, brain, spool, ledger, eager: policy === 'never-give-up' || policy === 'live',
         token: () => page.ask('token'),
         forget: (rec, segs) => {
             spoolWorker.tell('forget', { rec, segs });

@@ -32,6 +32,7 @@ import { view } from './view.js';
  * @typedef {object} Host
  * @property {string} server
  * @property {'accept'|'ask'} orphans
+ * @property {boolean} eager      bytes go up before the take is accepted
  * @property {Brain} brain
  * @property {Spool} spool
  * @property {Ledger} ledger
@@ -173,8 +174,7 @@ export class Uploader {
 
     /** Off the list. Only what is completed, failed or cancelled. @param {string} rec */
     async remove(rec) {
-        const { row, snapshot } = this.#take(rec);
-        const state = snapshot?.state ?? row.last?.state;
+        const state = this.#stateOf(this.#take(rec));
         if (state === 'completed') {
             await this.#ifFree(rec, () => this.#host.spool.forget(rec, null));
             this.#tell({ type: 'remove', upload: rec });
@@ -216,6 +216,12 @@ export class Uploader {
         return take;
     }
 
+    /** The engine's records know best; the row remembers what the engine had to let go.
+     * @param {Take} take */
+    #stateOf({ row }) {
+        return this.#host.brain.look(row.rec)?.state ?? row.last?.state;
+    }
+
     /** Runs `work` holding the recording's lock if that is free now. @param {string} rec
      * @param {() => Promise<void>} work @returns {Promise<boolean>} */
     #ifFree(rec, work) {
@@ -247,13 +253,12 @@ export class Uploader {
         const halfCopied = before?.meta.source === 'file' && !before.sealed;
         if (known?.row.discarded || halfCopied) {
             await spool.forget(rec, null);
-            if (known?.added) this.#tell({ type: 'cancel', upload: rec });
+            if (this.#host.brain.look(rec)) this.#tell({ type: 'cancel', upload: rec });
             this.#takes.delete(rec);
             await ledger.dropTake(rec);
             return;
         }
-        const seen = known?.snapshot ?? known?.row.last;
-        if (known && seen?.state === 'completed') {
+        if (known && this.#stateOf(known) === 'completed') {
             if (!known.row.local) await spool.forget(rec, null); // forgetting was cut short
             return;
         }
@@ -274,7 +279,7 @@ export class Uploader {
     /** In the ledger, not in the spool: completed and freed; or thrown away; or lost.
      * @param {string} rec @param {Take} take */
     async #bodiless(rec, take) {
-        const state = take.snapshot?.state ?? take.row.last?.state;
+        const state = this.#stateOf(take);
         if (take.row.discarded || (!take.row.accepted && !take.row.last)) {
             this.#takes.delete(rec);
             await this.#host.ledger.dropTake(rec);
@@ -288,7 +293,8 @@ export class Uploader {
     /** Tells the engine what it does not know yet of a recording. @param {Take} take */
     #informs(take) {
         const upload = take.row.rec;
-        if (take.trouble || take.row.discarded) return this.publishSoon();
+        const waits = !take.row.accepted && !this.#host.eager;
+        if (take.trouble || take.row.discarded || waits) return this.publishSoon();
         if (!take.added) take.added = this.#tell({ type: 'added', upload });
         for (let next = take.segments.get(take.toldSegments); next && take.added;
             next = take.segments.get(take.toldSegments)) {

@@ -40,15 +40,17 @@ export function view(row, snapshot, now) {
     const total = row.size || seen?.total || Math.max(seen?.spooled ?? 0, now.spooled);
     const bytes = completed ? total : seen?.acked ?? 0;
     const reason = now.trouble || reasonOf(row, seen, now.recording, bytes, total);
+    const judged = row.accepted || now.recording; // a take under review that is up has nothing left to do
+    const state = !judged && bytes === total && seen?.state === 'uploading' ? 'pending' : seen?.state;
     const sent = Math.min(total, Math.max(bytes, seen?.sent ?? 0));
     return {
         id: row.rec, uploadId: row.uploadId, sessionId: meta.sessionId, videoId: meta.videoId,
         promptId: meta.promptId, name: meta.name, mimeType: meta.mimeType, createdAt: meta.createdAt,
-        state: now.trouble ? 'failed' : seen?.state ?? 'pending',
+        state: now.trouble ? 'failed' : state ?? 'pending',
         reason, accepted: row.accepted, recording: now.recording, bytes, total,
         percent: completed ? 100 : total > 0 ? Math.min(99.9, (sent / total) * 100) : 0,
-        speed: seen?.state === 'uploading' ? seen.speed : 0,
-        remainingMs: seen?.state === 'uploading' ? seen.remaining : null,
+        speed: state === 'uploading' && seen ? seen.speed : 0,
+        remainingMs: state === 'uploading' && seen ? seen.remaining : null,
         attempts: seen?.attempts ?? 0, error: SENTENCES[reason] ?? '', url: row.url, local: row.local,
     };
 }
