@@ -71,7 +71,7 @@ enum rh_reason {
     RH_REASON_REJECTED = 9,      /* failed: the server refuses it (other 4xx) */
     RH_REASON_ATTEMPTS = 10,     /* failed: the policy's attempts are used up */
     RH_REASON_SET_ASIDE = 11,    /* failed: some parts used up their attempts, all others are up */
-    RH_REASON_SUPERSEDED = 12,   /* failed: a newer writer or upload took its place */
+    RH_REASON_SUPERSEDED = 12,   /* failed: somebody else ended it */
     RH_REASON_CONFLICT = 13,     /* failed: the server holds other bytes at an acknowledged range */
     RH_REASON_NOT_LEADER = 14,   /* pending: another tab or process sends */
     RH_REASON_EXPIRED = 15, /* failed: the server lost or expired it and it cannot start again */

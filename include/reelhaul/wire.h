@@ -68,8 +68,11 @@ struct rh_wire_reply {
     uint16_t status;
     int64_t wall_ms;
     bool receipt_bad;
-    bool error_seen;
+    bool receipt_seen;
+    bool chunks_seen;
+    struct rh_ack receipt;
     char error[32];
+    char place[RH_REMOTE_MAX + 1];
     struct rh_response response;
 };
 

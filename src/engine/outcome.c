@@ -288,8 +288,9 @@ void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
         stale_writer(engine, request);
         break;
     case RH_OUTCOME_SUPERSEDED:
-        request->phase = RH_REQUEST_FREE;
-        rh_upload_fail(engine, u, RH_REASON_SUPERSEDED);
+        /* A newer request of ours took the range over: ask what came of it. */
+        u->doubt = u->remote[0] != 0;
+        retry_later(engine, u, request, true, RH_REASON_BACKOFF, after);
         break;
     case RH_OUTCOME_REJECTED:
         rejected(engine, u, request);
@@ -305,6 +306,8 @@ void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
         retry_later(engine, u, request, true, RH_REASON_MALFORMED, after);
         break;
     default: /* RETRY, TOO_BUSY, and anything that a newer dialect may say */
+        if (u->status == 400 || u->status == 408)
+            note_break(engine, u, request, true); /* the body broke off: its prefix was kept */
         retry_later(engine, u, request, true, RH_REASON_BACKOFF, after);
         break;
     }
