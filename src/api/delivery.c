@@ -31,8 +31,8 @@ static bool name_of_file(struct rh_exchange *x, char out[RH_NAME_TEXT_MAX])
 
 void api_recording(struct rh_exchange *x)
 {
-    char session[RH_UUID_TEXT_MAX];
-    char name[RH_NAME_TEXT_MAX];
+    char session[RH_UUID_TEXT_MAX] = "";
+    char name[RH_NAME_TEXT_MAX] = "";
     if (!api_id_session(x, rh_bytes_of(x->params[0]), session) || !name_of_file(x, name))
         return;
     struct rh_vault_request *request = api_request_new(x, RH_REQUEST_GET);
@@ -46,8 +46,8 @@ void api_recording(struct rh_exchange *x)
 
 void api_download(struct rh_exchange *x)
 {
-    char upload[RH_ID_TEXT_MAX];
-    char name[RH_NAME_TEXT_MAX];
+    char upload[RH_ID_TEXT_MAX] = "";
+    char name[RH_NAME_TEXT_MAX] = "";
     if (!api_id_upload(x, rh_bytes_of(x->params[0]), upload) || !name_of_file(x, name))
         return;
     struct rh_vault_request *request = api_request_new(x, RH_REQUEST_GET);

@@ -3,6 +3,7 @@
  * The state machine of one exchange: checks of the head, the body's way, the vault's answers, and
  * when a response may go out. What the routes mean is in the dialects' files.
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,8 +162,11 @@ void rh_exchange_revoked(struct rh_exchange *x)
 static void fault_of_reply(struct rh_exchange *x, const struct rh_vault_reply *reply)
 {
     x->fault = api_error_of_reply(reply->code);
-    if (reply->message != NULL)
-        (void)snprintf(x->fault_message, sizeof x->fault_message, "%s", reply->message);
+    const char *message = reply->message;
+    if (message != NULL && message[0] != '\0')
+        /* The vault writes clauses, answers are sentences. */
+        (void)snprintf(x->fault_message, sizeof x->fault_message, "%c%s.",
+                       toupper((unsigned char)message[0]), message + 1);
     else if (reply->code == RH_REPLY_BROKEN)
         (void)snprintf(x->fault_message, sizeof x->fault_message,
                        "The body ended early; what came of it is durable.");

@@ -63,7 +63,7 @@ static void chunk_begin(struct rh_exchange *x, const struct rh_multipart_event *
     }
     form->chunk_seen = true;
     form->field_at = FIELD_CHUNK;
-    if (event->content_type.size < sizeof form->mime)
+    if (event->content_type.size > 0 && event->content_type.size < sizeof form->mime)
         memcpy(form->mime, event->content_type.data, event->content_type.size);
     /* Where memory is short, optional fields that might follow are not waited for. */
     const struct rh_api_config *config = x->api->config;

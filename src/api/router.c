@@ -154,6 +154,8 @@ static enum rh_error match(struct rh_exchange *x, const char *pattern)
         if (error != RH_OK)
             return error == RH_ERR_LIMIT ? RH_ERR_UNKNOWN : error;
         if (*at == '{') {
+            if (segment.size == 0)
+                return RH_ERR_UNKNOWN;
             memcpy(x->params[param], memory, segment.size);
             x->params[param++][segment.size] = '\0';
         } else if (segment.size != want || memcmp(memory, at, want) != 0) {

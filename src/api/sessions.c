@@ -90,8 +90,8 @@ static bool field_number(struct rh_exchange *x, size_t field, uint64_t *out)
 void api_session_chunk(struct rh_exchange *x)
 {
     const struct api_field *fields = x->form->fields;
-    char session[RH_UUID_TEXT_MAX];
-    char name[RH_NAME_TEXT_MAX];
+    char session[RH_UUID_TEXT_MAX] = "";
+    char name[RH_NAME_TEXT_MAX] = "";
     uint64_t chunk_index = 0;
     uint64_t chunk_count = 0;
     if (!field_id_fits(x, FIELD_SESSION) || !field_id_fits(x, FIELD_VIDEO) ||
@@ -148,8 +148,8 @@ void api_session_chunk_done(struct rh_exchange *x, struct rh_vault_reply *reply)
 
 void api_session_metadata(struct rh_exchange *x, json_t *body)
 {
-    char session[RH_UUID_TEXT_MAX];
-    char name[RH_NAME_TEXT_MAX];
+    char session[RH_UUID_TEXT_MAX] = "";
+    char name[RH_NAME_TEXT_MAX] = "";
     uint64_t declared_size = RH_SIZE_UNKNOWN;
     if (!api_json_object(x, body))
         return;
@@ -200,7 +200,7 @@ static bool video_wanted(struct rh_exchange *x)
 
 void api_session_get(struct rh_exchange *x)
 {
-    char session[RH_UUID_TEXT_MAX];
+    char session[RH_UUID_TEXT_MAX] = "";
     if (!api_id_session(x, rh_bytes_of(x->params[0]), session) || !video_wanted(x))
         return;
     struct rh_vault_request *request = api_request_new(x, RH_REQUEST_SESSION_GET);

@@ -397,7 +397,7 @@ void api_video_finalized(struct rh_exchange *x, struct rh_vault_reply *reply)
 
 static void ask_by_id(struct rh_exchange *x, enum rh_request_kind kind)
 {
-    char upload[RH_ID_TEXT_MAX];
+    char upload[RH_ID_TEXT_MAX] = "";
     if (!api_id_upload(x, rh_bytes_of(x->params[0]), upload))
         return;
     struct rh_vault_request *request = api_request_new(x, kind);
