@@ -20,18 +20,10 @@ export const SEAL = 3;
 
 const MAGIC = 0x314a4852; // "RHJ1"
 
-/** @typedef {import('./spool.js').Crc64} Crc64 */
-/** @typedef {import('./spool.js').Segment} Segment */
-
-/** @typedef {object} JournalRecord
- * @property {number} kind
- * @property {number} seq
- * @property {number} seg
- * @property {number} offset
- * @property {number} length
- * @property {bigint} crc64
- * @property {number} [extra]
- */
+/** @typedef {import('./types.js').Crc64} Crc64 */
+/** @typedef {import('./types.js').Segment} Segment */
+/** @typedef {import('./types.js').JournalRecord} JournalRecord */
+/** @typedef {import('./types.js').Scan} Scan */
 
 /** @param {JournalRecord[]} records @param {Crc64} crc @returns {Uint8Array<ArrayBuffer>} */
 export function encode(records, crc) {
@@ -69,15 +61,6 @@ function decode(bytes, at, crc) {
         extra: Number(view.getBigUint64(40, true)),
     };
 }
-
-/** @typedef {object} Scan
- * @property {'ok'|'newer'|'damaged'} verdict  newer: a format we do not know, leave it alone;
- *   damaged: sound records follow an unsound one, so this is not a torn tail: leave it alone too
- * @property {JournalRecord[]} records
- * @property {Segment[]} segments
- * @property {number} size       bytes covered
- * @property {JournalRecord|null} seal
- */
 
 /** Reads up to the last valid record. @param {Uint8Array} bytes @param {Crc64} crc @returns {Scan} */
 export function scan(bytes, crc) {

@@ -8,18 +8,7 @@
 
 import { asked, openDb, transact } from './idb.js';
 
-/** One take as people and the uploader know it; stays listed when its bytes are gone.
- * @typedef {object} TakeRow
- * @property {string} rec
- * @property {import('./spool.js').Meta} meta
- * @property {boolean} accepted
- * @property {boolean} discarded   being thrown away on both ends
- * @property {string} uploadId
- * @property {string} url
- * @property {number} size         0 until sealed
- * @property {boolean} local       the local copy is whole
- * @property {import('./brain.js').Snapshot|null} last  as last seen, shown until the engine runs
- */
+/** @typedef {import('./types.js').TakeRow} TakeRow */
 
 export class Ledger {
     #db;

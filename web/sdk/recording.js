@@ -11,14 +11,7 @@
 /** Not yet durable bytes that may gather before the recorder is stopped (nothing is dropped). */
 const RING_BYTES = 32 << 20;
 
-/** What a recording needs of its Reelhaul.
- * @typedef {object} Studio
- * @property {import('./rpc.js').Rpc} spool
- * @property {(id: string) => Promise<void>} discard
- * @property {(id: string) => Promise<File>} file
- * @property {(detail: StorageTrouble) => void} trouble
- * @property {() => void} changed   the ring or the state did
- */
+/** @typedef {import('./types.js').Studio} Studio */
 
 /** A recording under way. Made by Reelhaul.startRecording.
  * Events: 'progress' detail {bytes, durationMs}; 'stopped' detail Take (also when the stream ended by
@@ -38,7 +31,7 @@ export class Recording extends EventTarget {
     /** @type {Promise<Take>|null} */
     #stopped = null;
 
-    /** @param {Studio} studio @param {import('./spool.js').Meta} meta @param {MediaRecorder} recorder
+    /** @param {Studio} studio @param {import('./types.js').Meta} meta @param {MediaRecorder} recorder
      * not started yet @param {number} timesliceMs */
     constructor(studio, meta, recorder, timesliceMs) {
         super();

@@ -35,7 +35,7 @@ import { summarize } from './view.js';
 /** @typedef {import('./types.js').Diagnosis} Diagnosis */
 /** @typedef {import('./types.js').Screen} Screen */
 /** @typedef {import('./types.js').LogLevel} LogLevel */
-/** @typedef {import('./spool.js').Meta} Meta */
+/** @typedef {import('./types.js').Meta} Meta */
 
 export { Recording };
 

@@ -8,12 +8,12 @@
 import { asked, openDb, transact } from './idb.js';
 import { SEGMENT_BYTES, split, wholeCrc } from './spool.js';
 
-/** @typedef {import('./spool.js').Crc64} Crc64 */
-/** @typedef {import('./spool.js').Found} Found */
-/** @typedef {import('./spool.js').Meta} Meta */
-/** @typedef {import('./spool.js').Segment} Segment */
-/** @typedef {import('./spool.js').Spool} Spool */
-/** @typedef {import('./spool.js').Writer} Writer */
+/** @typedef {import('./types.js').Crc64} Crc64 */
+/** @typedef {import('./types.js').Found} Found */
+/** @typedef {import('./types.js').Meta} Meta */
+/** @typedef {import('./types.js').Segment} Segment */
+/** @typedef {import('./types.js').Spool} Spool */
+/** @typedef {import('./types.js').Writer} Writer */
 
 const FORMAT = 1;
 

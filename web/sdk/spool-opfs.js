@@ -13,13 +13,13 @@
 import * as journal from './journal.js';
 import { LIVE_BYTES, LIVE_MS, SEGMENT_BYTES, split, wholeCrc } from './spool.js';
 
-/** @typedef {import('./spool.js').Crc64} Crc64 */
-/** @typedef {import('./spool.js').Found} Found */
-/** @typedef {import('./spool.js').Meta} Meta */
-/** @typedef {import('./spool.js').Segment} Segment */
-/** @typedef {import('./spool.js').Spool} Spool */
-/** @typedef {import('./spool.js').Writer} Writer */
-/** @typedef {import('./journal.js').JournalRecord} JournalRecord */
+/** @typedef {import('./types.js').Crc64} Crc64 */
+/** @typedef {import('./types.js').Found} Found */
+/** @typedef {import('./types.js').Meta} Meta */
+/** @typedef {import('./types.js').Segment} Segment */
+/** @typedef {import('./types.js').Spool} Spool */
+/** @typedef {import('./types.js').Writer} Writer */
+/** @typedef {import('./types.js').JournalRecord} JournalRecord */
 
 const JOURNAL_AHEAD_BYTES = journal.RECORD_BYTES * 128;
 

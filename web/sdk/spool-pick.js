@@ -13,8 +13,8 @@ export function hasOpfs() {
         && 'createSyncAccessHandle' in FileSystemFileHandle.prototype;
 }
 
-/** @param {string} partition @param {import('./spool.js').Crc64} crc
- * @param {'opfs'|'idb'|undefined} force @returns {Promise<import('./spool.js').Spool>} */
+/** @param {string} partition @param {import('./types.js').Crc64} crc
+ * @param {'opfs'|'idb'|undefined} force @returns {Promise<import('./types.js').Spool>} */
 export async function openSpool(partition, crc, force) {
     if (force !== 'idb' && hasOpfs()) {
         try {

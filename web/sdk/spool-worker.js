@@ -17,15 +17,15 @@ import { Rpc } from './rpc.js';
 import { openSpool } from './spool-pick.js';
 import { SEGMENT_BYTES } from './spool.js';
 
-/** @typedef {import('./spool.js').Segment} Segment */
-/** @typedef {import('./spool.js').Spool} Spool */
-/** @typedef {import('./spool.js').Writer} Writer */
+/** @typedef {import('./types.js').Segment} Segment */
+/** @typedef {import('./types.js').Spool} Spool */
+/** @typedef {import('./types.js').Writer} Writer */
 
 const RETRY_MS = 500;
 
 /** A recording that this tab owns.
  * @typedef {object} Owned
- * @property {import('./spool.js').Meta} meta
+ * @property {import('./types.js').Meta} meta
  * @property {Writer|null} writer        null once sealed
  * @property {Segment[]} segments        closed ones
  * @property {{size: number, crc64: bigint, durationMs: number}|null} sealed
@@ -85,7 +85,7 @@ function tellAll(rec) {
     if (it.sealed) uploader.tell('sealed', { rec, ...it.sealed });
 }
 
-/** @param {import('./spool.js').Meta} meta @param {boolean} live */
+/** @param {import('./types.js').Meta} meta @param {boolean} live */
 async function open(meta, live) {
     const { rec } = meta;
     const unlock = await hold(`rec:${rec}`);

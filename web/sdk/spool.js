@@ -9,58 +9,8 @@
  * @module
  */
 
-/** A piece of the recording; `closed` ones are immutable and may be read and sent.
- * @typedef {{seg: number, offset: number, length: number, crc64: bigint, closed: boolean}} Segment */
-
-/** CRC-64/NVME (the wasm's); values are finished after each call, 0n to begin with.
- * @typedef {object} Crc64
- * @property {(crc: bigint, bytes: Uint8Array) => bigint} update
- * @property {(a: bigint, b: bigint, lengthB: number) => bigint} combine
- */
-
-/** What is known of a recording when it begins; written once.
- * @typedef {object} Meta
- * @property {number} format
- * @property {string} rec
- * @property {string} sessionId
- * @property {string} videoId
- * @property {string} promptId
- * @property {string} name
- * @property {string} mimeType
- * @property {Record<string, unknown>} metadata
- * @property {number} createdAt
- * @property {'recording'|'file'} source
- */
-
-/** A recording as found in the spool.
- * @typedef {object} Found
- * @property {Meta} meta
- * @property {'ok'|'newer'|'damaged'} verdict
- * @property {Segment[]} segments
- * @property {number[]} gone      segments already deleted (they were proven)
- * @property {number} size        durable bytes
- * @property {boolean} sealed
- * @property {bigint} crc64       of the whole; meaningful when sealed
- * @property {number} durationMs
- */
-
-/** @typedef {object} Writer
- * @property {number} size                          durable bytes
- * @property {(bytes: Uint8Array<ArrayBuffer>) => Promise<Segment[]>} append  resolves with segments it closed
- * @property {() => Promise<Segment[]>} closeSegment      closes the open one, if any
- * @property {(durationMs: number) => Promise<{size: number, crc64: bigint, closed: Segment[]}>} seal
- * @property {() => void} abandon                   closes handles, leaves all as it is
- */
-
-/** @typedef {object} Spool
- * @property {'opfs'|'idb'} kind
- * @property {() => Promise<string[]>} list
- * @property {(rec: string) => Promise<Found|null>} read
- * @property {(meta: Meta, live: boolean) => Promise<Writer>} create
- * @property {(rec: string) => Promise<Found|null>} recover   under the lock: truncate to what is durable, seal
- * @property {(rec: string, segments: Segment[], offset: number, length: number) => Promise<Blob>} blob
- * @property {(rec: string, segs: number[]|null) => Promise<void>} forget   null: the whole recording
- */
+/** @typedef {import('./types.js').Segment} Segment */
+/** @typedef {import('./types.js').Crc64} Crc64 */
 
 /** The largest segment, and so the largest piece that is committed at once. */
 export const SEGMENT_BYTES = 1 << 20;
@@ -68,7 +18,6 @@ export const SEGMENT_BYTES = 1 << 20;
 export const LIVE_BYTES = 256 << 10;
 /** … or is this old. */
 export const LIVE_MS = 4000;
-export const META_FORMAT = 1;
 
 /** @param {Segment[]} segments the order does not matter @param {Crc64} crc @returns {bigint} */
 export function wholeCrc(segments, crc) {

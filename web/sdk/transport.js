@@ -5,16 +5,8 @@
  * @module
  */
 
-/** @typedef {{status: number, headers: Headers, text: string}} Reply */
-
-/** @typedef {object} Call
- * @property {string} method
- * @property {string} url
- * @property {Record<string, string>} headers
- * @property {Blob|null} body
- * @property {AbortSignal} signal
- * @property {(bytes: number) => void} progress  body bytes that left so far
- */
+/** @typedef {import('./types.js').Call} Call */
+/** @typedef {import('./types.js').Reply} Reply */
 
 /** Rejects when the request ends without an answer. @param {Call} call @returns {Promise<Reply>} */
 export function exchange(call) {

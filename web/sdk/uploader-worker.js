@@ -45,8 +45,9 @@ const page = new Rpc(self, (type, message) => {
     }
 });
 
-/** @param {{partition: string, server: string, policy: string, overrides: Record<string, number>,
- *   force?: 'opfs'|'idb', orphans: 'accept'|'ask', level: import('./types.js').LogLevel, port: MessagePort}} options */
+/** @typedef {import('./types.js').UploaderOptions} UploaderOptions */
+
+/** @param {UploaderOptions} options */
 async function init(options) {
     setLevel(options.level);
     ledger = await Ledger.open(options.partition);
@@ -69,7 +70,7 @@ async function init(options) {
     return rows.map((row) => view(row, null, { recording: false, trouble: '', spooled: 0 }));
 }
 
-/** Runs for as long as this tab lives. @param {Parameters<typeof init>[0]} options */
+/** Runs for as long as this tab lives. @param {UploaderOptions} options */
 async function lead({ partition, server, policy, overrides, force, orphans }) {
     const brain = await Brain.load({
         policy, overrides, dialect: policy === 'form' ? 'form' : 'videos',

@@ -15,44 +15,17 @@ import { log } from './log.js';
 import { exchange } from './transport.js';
 import { view } from './view.js';
 
-/** @typedef {import('./brain.js').Brain} Brain */
 /** @typedef {import('./brain.js').BrainEvent} BrainEvent */
 /** @typedef {import('./brain.js').BrainAction} BrainAction */
 /** @typedef {import('./brain.js').SendAction} SendAction */
 /** @typedef {import('./brain.js').RequestBody} RequestBody */
 /** @typedef {import('./brain.js').Snapshot} Snapshot */
-/** @typedef {import('./ledger.js').Ledger} Ledger */
-/** @typedef {import('./ledger.js').TakeRow} TakeRow */
-/** @typedef {import('./spool.js').Meta} Meta */
-/** @typedef {import('./spool.js').Found} Found */
-/** @typedef {import('./spool.js').Segment} Segment */
-/** @typedef {import('./spool.js').Spool} Spool */
+/** @typedef {import('./types.js').TakeRow} TakeRow */
+/** @typedef {import('./types.js').Meta} Meta */
+/** @typedef {import('./types.js').Segment} Segment */
 
-/** What the uploader needs of the place it runs in.
- * @typedef {object} Host
- * @property {string} server
- * @property {'accept'|'ask'} orphans
- * @property {boolean} eager      bytes go up before the take is accepted
- * @property {Brain} brain
- * @property {Spool} spool
- * @property {Ledger} ledger
- * @property {() => Promise<string>} token                    a fresh bearer token, '' for none
- * @property {(rec: string, segs: number[]) => void} forget   asks the owner of a recording
- * @property {(message: object) => void} publish              to every page of the partition
- */
-
-/** @typedef {object} Take
- * @property {TakeRow} row
- * @property {Snapshot|null} snapshot
- * @property {Map<number, Segment>} segments  closed ones, by number
- * @property {Set<number>} gone
- * @property {boolean} recording     unsealed, with a living owner
- * @property {{size: number, crc64: bigint}|null} sealed
- * @property {number} toldSegments   how many the engine knows; they are told in order
- * @property {boolean} toldSealed
- * @property {boolean} added
- * @property {import('./types.js').UploadReason} trouble
- */
+/** @typedef {import('./types.js').Host} Host */
+/** @typedef {import('./types.js').UploadTake} Take */
 
 const SNAPSHOT_MS = 250;
 const FORMAT = 1;
@@ -75,6 +48,8 @@ export class Uploader {
     #watched = new Set();
     /** @type {Set<string>} tabs that ask to hold */
     #holders = new Set();
+    /** @type {Set<string>} tokens that were refused */
+    #spurned = new Set();
     #epoch = 0;
     #seq = 0;
     #bearer = '';
@@ -193,6 +168,7 @@ export class Uploader {
      * @param {BrainEvent} event */
     async tell(event) {
         this.#tell(event);
+        if (event.type === 'retry') await this.#refresh(); // a person who signed in again presses this
         await this.#pump();
     }
 
@@ -450,7 +426,8 @@ export class Uploader {
             const request = brain.request(action, sourceOf(take), crc64);
             /** @type {Record<string, string>} */
             const headers = { ...request.headers };
-            const bearer = await ledger.token(take?.row.meta.sessionId ?? '') || this.#bearer;
+            const own = await ledger.token(take?.row.meta.sessionId ?? '');
+            const bearer = own && !this.#spurned.has(own) ? own : this.#bearer;
             if (bearer) headers['Authorization'] = `Bearer ${bearer}`;
             const reply = await exchange({
                 method: request.method, url: server + request.path, headers,
@@ -458,6 +435,7 @@ export class Uploader {
                 progress: (bytes) => void this.#progress(token, bytes),
             });
             if (!this.#requests.delete(token)) return;
+            if (reply.status === 401) this.#spurned.add(bearer);
             if (take) await this.#learn(take, reply);
             const { outcome } = brain.response(action, reply.status, reply.headers);
             log('debug', action.kind, upload, offset, length, reply.status, outcome);

@@ -8,7 +8,7 @@
 /** @typedef {import('./types.js').UploadReason} UploadReason */
 /** @typedef {import('./types.js').Summary} Summary */
 /** @typedef {import('./brain.js').Snapshot} Snapshot */
-/** @typedef {import('./ledger.js').TakeRow} TakeRow */
+/** @typedef {import('./types.js').TakeRow} TakeRow */
 
 /** @type {Record<string, UploadReason>} */
 const REASONS = {
