@@ -48,7 +48,7 @@ void api_download(struct rh_exchange *x)
 {
     char upload[RH_ID_TEXT_MAX] = "";
     char name[RH_NAME_TEXT_MAX] = "";
-    if (!api_id_upload(x, rh_bytes_of(x->params[0]), upload) || !name_of_file(x, name))
+    if (!api_id_upload(x, rh_bytes_of(x->params[0]), "not_found", upload) || !name_of_file(x, name))
         return;
     struct rh_vault_request *request = api_request_new(x, RH_REQUEST_GET);
     if (request == NULL)

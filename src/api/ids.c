@@ -42,7 +42,8 @@ bool api_id_name(struct rh_exchange *x, struct rh_bytes text, char out[RH_NAME_T
     return true;
 }
 
-bool api_id_upload(struct rh_exchange *x, struct rh_bytes text, char out[RH_ID_TEXT_MAX])
+bool api_id_upload(struct rh_exchange *x, struct rh_bytes text, const char *code,
+                   char out[RH_ID_TEXT_MAX])
 {
     bool good = text.size == RH_ID_CHARS;
     for (size_t i = 0; good && i < text.size; i++) {
@@ -51,7 +52,7 @@ bool api_id_upload(struct rh_exchange *x, struct rh_bytes text, char out[RH_ID_T
                c == '-' || c == '_';
     }
     if (!good) {
-        api_fail(x, "invalid_id", "The upload id is not one that this server makes.");
+        api_fail(x, code, "The upload id is not one that this server makes.");
         return false;
     }
     copy_text(out, text);

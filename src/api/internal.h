@@ -208,7 +208,9 @@ const char *api_json_text(struct rh_exchange *x, json_t *object, const char *nam
 
 bool api_id_session(struct rh_exchange *x, struct rh_bytes text, char out[RH_UUID_TEXT_MAX]);
 bool api_id_name(struct rh_exchange *x, struct rh_bytes text, char out[RH_NAME_TEXT_MAX]);
-bool api_id_upload(struct rh_exchange *x, struct rh_bytes text, char out[RH_ID_TEXT_MAX]);
+/* `code` is what a malformed one fails with: in a path it is simply not there. */
+bool api_id_upload(struct rh_exchange *x, struct rh_bytes text, const char *code,
+                   char out[RH_ID_TEXT_MAX]);
 bool api_id_participant(struct rh_exchange *x, struct rh_bytes text, char out[RH_NAME_TEXT_MAX]);
 bool api_id_mime(struct rh_exchange *x, struct rh_bytes text, char out[RH_MIME_TEXT_MAX]);
 struct rh_bytes api_mime_base(const char *mime); /* without parameters */

@@ -214,7 +214,7 @@ static bool raw_read(struct rh_exchange *x, struct rh_vault_request *request)
     enum rh_error error = header_find(x, "Reelhaul-Upload", &upload);
     if (error == RH_ERR_UNKNOWN)
         api_fail(x, "missing_field", "The header Reelhaul-Upload is missing.");
-    return error == RH_OK && api_id_upload(x, upload, request->upload) &&
+    return error == RH_OK && api_id_upload(x, upload, "invalid_id", request->upload) &&
            header_u64(x, "Reelhaul-Offset", true, &request->offset) && raw_length(x, request) &&
            header_u64(x, "Reelhaul-Total", false, &request->total) && header_crc(x, request) &&
            header_final(x, request) && header_writer(x, request) && part_agrees(x, request);
@@ -287,7 +287,7 @@ static bool form_length(struct rh_exchange *x, struct rh_vault_request *request)
 
 static bool form_read(struct rh_exchange *x, struct rh_vault_request *request)
 {
-    return api_id_upload(x, form_bytes(x, FIELD_UPLOAD), request->upload) &&
+    return api_id_upload(x, form_bytes(x, FIELD_UPLOAD), "invalid_id", request->upload) &&
            form_u64(x, FIELD_OFFSET, &request->offset) &&
            form_u64(x, FIELD_LENGTH, &request->length) && form_length(x, request) &&
            form_u64(x, FIELD_TOTAL, &request->total) && form_crc(x, request) &&
@@ -354,7 +354,7 @@ static bool finalize_target(struct rh_exchange *x, json_t *body, struct rh_vault
     if (x->fault != NULL)
         return false;
     if (upload != NULL)
-        return api_id_upload(x, rh_bytes_of(upload), request->upload);
+        return api_id_upload(x, rh_bytes_of(upload), "invalid_id", request->upload);
     if (session == NULL || name == NULL) {
         api_fail(x, "missing_field", "upload_id is missing.");
         return false;
@@ -398,7 +398,7 @@ void api_video_finalized(struct rh_exchange *x, struct rh_vault_reply *reply)
 static void ask_by_id(struct rh_exchange *x, enum rh_request_kind kind)
 {
     char upload[RH_ID_TEXT_MAX] = "";
-    if (!api_id_upload(x, rh_bytes_of(x->params[0]), upload))
+    if (!api_id_upload(x, rh_bytes_of(x->params[0]), "not_found", upload))
         return;
     struct rh_vault_request *request = api_request_new(x, kind);
     if (request == NULL)
