@@ -22,7 +22,8 @@ const char *rh_store_extension(const char *mime)
         {"video/webm", ".webm"},     {"video/mp4", ".mp4"},        {"audio/webm", ".weba"},
         {"audio/mp4", ".m4a"},       {"audio/ogg", ".ogg"},        {"video/ogg", ".ogv"},
         {"video/quicktime", ".mov"}, {"video/x-matroska", ".mkv"}, {"audio/mpeg", ".mp3"},
-        {"audio/wav", ".wav"},
+        {"audio/wav", ".wav"},       {"image/png", ".png"},        {"image/jpeg", ".jpg"},
+        {"application/pdf", ".pdf"}, {"text/plain", ".txt"},       {"application/zip", ".zip"},
     };
     /* Parameters (";codecs=vp9") say nothing about the container. */
     size_t size = strcspn(mime, "; \t");

@@ -3,33 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "vault/store_files_paths.h"
-
-struct type {
-    const char *mime;
-    const char *extension;
-};
-
-static const struct type types[] = {
-    {"video/webm", ".webm"},     {"video/mp4", ".mp4"},  {"video/x-matroska", ".mkv"},
-    {"video/quicktime", ".mov"}, {"video/ogg", ".ogv"},  {"audio/webm", ".weba"},
-    {"audio/mp4", ".m4a"},       {"audio/mpeg", ".mp3"}, {"audio/ogg", ".ogg"},
-    {"audio/wav", ".wav"},       {"image/png", ".png"},  {"image/jpeg", ".jpg"},
-    {"application/pdf", ".pdf"}, {"text/plain", ".txt"}, {"application/zip", ".zip"},
-};
-
-/* Parameters (";codecs=…") do not matter to the extension. */
-const char *rh_store_extension(const char *mime)
-{
-    size_t size = strcspn(mime, "; \t");
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (strlen(types[i].mime) == size && strncasecmp(types[i].mime, mime, size) == 0)
-            return types[i].extension;
-    }
-    return ".bin";
-}
 
 static bool component_is_safe(const char *text)
 {
