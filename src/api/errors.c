@@ -142,6 +142,7 @@ void rh_api_error_response(struct rh_response *response, void *memory, size_t me
     (void)rh_response_add_str(response, "Content-Type", "application/json; charset=utf-8");
     (void)rh_response_add_str(response, "Reelhaul-Error", error->code);
     (void)rh_response_add_str(response, "Cache-Control", "no-store");
+    (void)rh_response_add_str(response, "X-Content-Type-Options", "nosniff");
     if (error->status == 503 || error->status == 507)
         (void)rh_response_add_str(response, "Retry-After", "5");
     char *text = api_json_dump(api_error_json(error, message));
