@@ -11,23 +11,41 @@ static struct rh_upload *upload_of(struct rh_waiter *waiter)
     return RH_LIST_ENTRY(waiter, struct rh_op, waiter)->upload;
 }
 
-static void dropped(struct rh_vault *v, struct rh_job *job, const struct rh_store_result *result)
+static void gone(struct rh_vault *v, struct rh_op *op)
 {
-    struct rh_op *op = job->context;
     struct rh_upload *u = op->upload;
-    if (result->error != RH_OK)
-        rh_log_action(v, "a deleted upload's bytes could not be removed", u->row.id, result->error);
     rh_op_detach(op);
     RH_ASSERT(u->pins == 0);
     rh_upload_remove(v, u);
     rh_reply(v, op, RH_REPLY_OK, NULL);
 }
 
+static void dropped(struct rh_vault *v, struct rh_job *job, const struct rh_store_result *result)
+{
+    struct rh_op *op = job->context;
+    if (result->error != RH_OK)
+        rh_log_action(v, "a deleted upload's bytes could not be removed", op->upload->row.id,
+                      result->error);
+    gone(v, op);
+}
+
+static bool name_is_used(struct rh_vault *v, const struct rh_upload *u)
+{
+    return rh_upload_by_name(v, u->row.session, u->row.name) != NULL || !u->session->loaded;
+}
+
 static void rows_erased(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error error)
 {
+    struct rh_op *op = RH_LIST_ENTRY(waiter, struct rh_op, waiter);
+    struct rh_upload *u = op->upload;
     (void)error;
-    (void)rh_job_start(v, RH_STORE_DROP, upload_of(waiter), dropped,
-                       RH_LIST_ENTRY(waiter, struct rh_op, waiter));
+    /* A lost upload gave its name back; whoever has it now may have chunks that wait under it. */
+    if (u->session != NULL && !u->named && name_is_used(v, u)) {
+        rh_log_action(v, "a lost upload's bytes are left: its name is in use", u->row.id, RH_OK);
+        gone(v, op);
+        return;
+    }
+    (void)rh_job_start(v, RH_STORE_DROP, u, dropped, op);
 }
 
 static void erase_rows(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error error)

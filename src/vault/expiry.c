@@ -34,9 +34,7 @@ static void expired(struct rh_vault *v, struct rh_job *job, const struct rh_stor
     if (result->error != RH_OK)
         rh_log_action(v, "an expired upload's bytes could not be removed", u->row.id,
                       result->error);
-    u->dropping = false;
-    u->closing = false;
-    rh_wake_all(v, &u->idle_waiters, RH_OK);
+    rh_upload_dropped(v, u);
 }
 
 /* Its row says so durably: now the bytes, which nobody was told of, may go. */
@@ -71,9 +69,9 @@ static void expire_one(struct rh_vault *v, struct rh_upload *u)
                       RH_OK);
         return;
     }
+    u->dropping = true;
     rh_upload_state(v, u, RH_UPLOAD_EXPIRED);
     u->pins++;
-    u->dropping = true;
     rh_extents_close(v, u, &u->eraser, close_then_drop);
 }
 

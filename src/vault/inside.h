@@ -303,6 +303,8 @@ void rh_upload_remove(struct rh_vault *, struct rh_upload *); /* out of memory; 
 struct rh_upload *rh_upload_by_id(struct rh_vault *, const char *id);
 struct rh_upload *rh_upload_by_name(struct rh_vault *, const char *session, const char *name);
 void rh_upload_state(struct rh_vault *, struct rh_upload *, enum rh_upload_state);
+/* An expired upload's bytes are gone: its name is free. */
+void rh_upload_dropped(struct rh_vault *, struct rh_upload *);
 void rh_upload_touch(struct rh_vault *, struct rh_upload *);
 bool rh_upload_is_vouched(const struct rh_upload *); /* something was acknowledged */
 void rh_uploads_evict(struct rh_vault *);

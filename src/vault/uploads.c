@@ -53,10 +53,11 @@ struct rh_upload *rh_upload_by_name(struct rh_vault *v, const char *session, con
     return NULL;
 }
 
-/* Live ones of a session own their name; expired and lost ones give it back. */
+/* Live ones of a session own their name; expired and lost ones give it back, but not before their
+ * bytes are removed: waiting chunks are found by name. */
 static void settle_name(struct rh_vault *v, struct rh_upload *u)
 {
-    bool named = u->session != NULL && u->row.state <= RH_UPLOAD_DONE;
+    bool named = u->session != NULL && (u->row.state <= RH_UPLOAD_DONE || u->dropping);
     if (named == u->named)
         return;
     u->named = named;
@@ -186,6 +187,14 @@ void rh_upload_state(struct rh_vault *v, struct rh_upload *u, enum rh_upload_sta
     settle_name(v, u);
     settle_order(v, u);
     rh_commit_row(v, u);
+}
+
+void rh_upload_dropped(struct rh_vault *v, struct rh_upload *u)
+{
+    u->dropping = false;
+    u->closing = false;
+    settle_name(v, u);
+    rh_wake_all(v, &u->idle_waiters, RH_OK);
 }
 
 void rh_upload_touch(struct rh_vault *v, struct rh_upload *u)
@@ -349,5 +358,9 @@ enum rh_found rh_upload_find(struct rh_vault *v, struct rh_op *op)
         return RH_ANSWERED;
     }
     struct rh_upload *u = rh_upload_by_name(v, s->row.id, op->request->name);
+    if (u != NULL && u->dropping) {
+        rh_wait(&u->idle_waiters, &op->waiter, was_gone);
+        return RH_WAITS;
+    }
     return u != NULL ? found(v, op, u) : RH_ABSENT;
 }

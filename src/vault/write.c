@@ -416,6 +416,10 @@ static bool admit(struct rh_vault *v, struct rh_op *op)
         rh_wait(&u->finish_waiters, &op->waiter, after_finish);
         return false;
     }
+    if (chunk && u->session == NULL) {
+        rh_write_end(v, op, RH_REPLY_STATE, "chunks by index need a session");
+        return false;
+    }
     if (!geometry_fits(op, chunk ? RH_GEOMETRY_CHUNKS : RH_GEOMETRY_RANGES)) {
         rh_write_end(v, op, RH_REPLY_STATE,
                      "this video is being sent by ranges and by chunks at once");
