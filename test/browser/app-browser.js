@@ -18,6 +18,7 @@ export function launch({ fakeUi = true } = {}) {
  */
 export async function openPage(browser, { double = {}, ...options } = {}) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    context.setDefaultTimeout(15_000);
     const page = await context.newPage();
     /** @type {string[]} */
     const complaints = [];
