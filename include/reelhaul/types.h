@@ -2,7 +2,8 @@
 #ifndef REELHAUL_TYPES_H
 #define REELHAUL_TYPES_H
 /*
- * The few types that every room shares. Freestanding: includes nothing beyond C11's freestanding headers.
+ * The few types that every room shares. Freestanding: includes nothing beyond C11's freestanding
+ * headers.
  *
  * Conventions, here and everywhere:
  *   - a function that can fail returns enum rh_error: RH_OK (0) or a negative value;
@@ -14,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Every error a function of Reelhaul returns. Values are part of the trace format: append, never renumber. */
+/* Every error a function of Reelhaul returns. Values are part of the trace format: append, never
+ * renumber. */
 enum rh_error {
     RH_OK = 0,
     RH_ERR_AGAIN = -1,    /* more input is needed; nothing is wrong */
@@ -40,7 +42,8 @@ typedef uint64_t rh_ms;
 /* An unknown size or total. */
 #define RH_SIZE_UNKNOWN UINT64_MAX
 
-/* Bytes that somebody else owns. `data` may be NULL where `size` is 0; never NUL-terminated by promise. */
+/* Bytes that somebody else owns. `data` may be NULL where `size` is 0; never NUL-terminated by
+ * promise. */
 struct rh_bytes {
     const uint8_t *data;
     size_t size;

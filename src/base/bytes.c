@@ -147,7 +147,8 @@ enum rh_error rh_bytes_parse_u64(struct rh_bytes bytes, uint64_t *out)
         if (c < '0' || c > '9')
             return RH_ERR_SYNTAX;
         /* Goes on to the end all the same: "1e99…x" is broken, not big. Compared before, as an
-         * overflow builtin needs 128-bit multiplication, which wasm has only in a runtime library. */
+         * overflow builtin needs 128-bit multiplication, which wasm has only in a runtime library.
+         */
         uint64_t digit = (uint64_t)(c - '0');
         if (value > (UINT64_MAX - digit) / 10)
             too_big = true;
