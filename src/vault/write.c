@@ -297,6 +297,17 @@ static uint64_t bound_of(const struct rh_vault *v, struct rh_op *op, uint64_t co
     return op->short_of_space && left < UINT64_MAX - compared ? left + compared : room;
 }
 
+/* Whether it may become one more interval. What goes on from one that is there never does, so that
+ * a sender whose upload is in too many pieces can still fill the gaps from the front. */
+static bool begins_apart(const struct rh_op *op)
+{
+    const struct rh_intervals *acked = &op->upload->acked;
+    uint64_t offset = op->request->offset;
+    size_t i = rh_intervals_find(acked, offset);
+    bool touches = i > 0 && acked->items[i - 1].offset + acked->items[i - 1].length == offset;
+    return offset > 0 && !touches && !op->grant.spans[0].compare;
+}
+
 static enum rh_reply_code admit_bytes(struct rh_vault *v, struct rh_op *op, uint64_t *reserve)
 {
     const struct rh_upload *u = op->upload;
@@ -308,7 +319,7 @@ static enum rh_reply_code admit_bytes(struct rh_vault *v, struct rh_op *op, uint
     op->grant.bytes_max = compared + written;
     if (written == 0)
         return RH_REPLY_OK;
-    if (!is_chunk(op->request) &&
+    if (!is_chunk(op->request) && begins_apart(op) &&
         u->acked.count + rh_list_count(&u->writers) > v->limits.intervals_max)
         return RH_REPLY_OVERLOADED;
     if (written == RH_SIZE_UNKNOWN) {
