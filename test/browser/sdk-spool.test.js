@@ -110,7 +110,7 @@ test('a renderer that crashes is recovered by another tab, without a reload', as
     });
     const page = await it.page();
     const made = await record(page, {}, 9);
-    const session = await it.browser.context.newCDPSession(page);
+    const session = await it.context.newCDPSession(page);
     session.send('Page.crash').catch(() => {});
     it.server.refuse = () => null;
     const upload = await until('the take to be on the server', () => it.server.byVideo(made.videoId)?.state === 'done'
@@ -123,7 +123,7 @@ test('no room: the recording waits in memory, says so, and goes on when there is
     const it = await stage(t);
     it.server.refuse = (entry) => (entry.path.endsWith('/chunk') ? 503 : null);
     const page = await it.page();
-    const session = await it.browser.context.newCDPSession(page);
+    const session = await it.context.newCDPSession(page);
     const origin = it.origin;
     await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 4_000_000 });
     const made = page.evaluate(async (plan) => {

@@ -141,6 +141,7 @@ export class FakeServer {
     async #chunk(entry, request, answer) {
         const upload = this.uploads.get(text(request, 'reelhaul-upload'));
         const cut = this.cut(entry);
+        const { socket } = request;
         /** @type {Buffer[]} */
         const parts = [];
         let size = 0;
@@ -170,7 +171,7 @@ export class FakeServer {
         const total = text(request, 'reelhaul-total');
         if (total) upload.total = Number(total);
         if (text(request, 'reelhaul-final') === '?1') upload.total = entry.offset + entry.length;
-        if (cut !== null) return void request.destroy();
+        if (cut !== null) return void socket.destroy();
         if (!whole) return undefined;
         finish(upload);
         const receipt = `offset=${entry.offset}, length=${length}, crc64=${sum}, kept=until-complete, durable`;
