@@ -65,11 +65,17 @@ describe('badge', () => {
         assert.equal(shown({ state: 'pending', reason: 'offline' }), 'paused: ⏸ PAUSED');
     });
     it('says what else a take waits for', () => {
-        assert.equal(shown({ state: 'pending', reason: 'waiting' }), 'pending: WAITING');
+        assert.equal(shown({ state: 'pending', reason: 'waiting', bytes: 0, percent: 0 }), 'pending: WAITING');
         assert.equal(shown({ state: 'pending', reason: 'backoff' }), 'retrying: RETRYING');
         assert.equal(shown({ state: 'pending', reason: 'review', accepted: false }), 'review: IN REVIEW');
+        assert.equal(shown({ state: 'pending', reason: 'recording', recording: true, accepted: false,
+            bytes: 0, percent: 0 }), 'recording: REC');
+    });
+    it('goes on showing the progress between two requests', () => {
+        assert.equal(shown({ state: 'pending', reason: 'waiting' }), 'uploading: ⇪ 45%');
         assert.equal(shown({ state: 'pending', reason: 'recording', recording: true, accepted: false }),
-            'recording: REC');
+            'uploading: ⇪ 45%');
+        assert.equal(shown({ state: 'uploading', reason: 'review', accepted: false }), 'uploading: ⇪ 45%');
     });
     it('never says 100 % before the last byte is vouched for', () => {
         assert.equal(percentOf(upload({ percent: 100, bytes: 99 })), 99);

@@ -209,7 +209,7 @@ class Recorder {
     onStorage(event) {
         const { step, message, save, id } = /** @type {CustomEvent<StorageTrouble>} */ (event).detail;
         if (step === 'freed' || step === 'persisted') return;
-        const name = `${noteOf(this.sitting, id)?.promptId ?? 'recording'}.webm`;
+        const name = this.uploads.reelhaul.get(id)?.name ?? 'recording';
         showNotice('storage', message, { kind: 'warning', dismissable: true,
             ...(save && { action: strings.notice.saveNow,
                 onAction: async () => download(await save(), name) }) });

@@ -11,6 +11,8 @@ import { strings } from './strings.js';
 const RETRY_REASONS = ['backoff', 'offline', 'server_full', 'unauthorized'];
 /** Reasons for which an upload waits for the person and not for the network. */
 const PERSON_REASONS = ['review', 'recording'];
+/** Reasons of an upload that only waits for its next request. */
+const GOING_ON = ['', 'waiting', 'finishing'];
 
 /** On its way or about to be. A take under review whose bytes are all there waits for nobody's network.
  * @param {Upload} upload */
@@ -79,20 +81,26 @@ export function badgeOf(upload) {
         return { kind: 'failed', glyph: '❌', icon: 'cross', text: words.failed };
     case 'paused':
         return { kind: 'paused', glyph: '⏸', icon: 'pause', text: words.paused };
-    case 'uploading':
-        if (!isSending(upload) && upload.reason === 'review') break;
-        return { kind: 'uploading', glyph: '⇪', icon: 'upload', text: words.uploading(percentOf(upload)) };
     default:
-        break;
+        return badgeUnderWay(upload);
     }
-    if (upload.recording) return { kind: 'recording', glyph: '', icon: 'dot', text: words.recording };
-    if (upload.reason === 'review' || !upload.accepted) {
+}
+
+/** What has begun to go up shows how far it is, also while it waits for its next part.
+ * @param {Upload} upload @returns {Badge} */
+function badgeUnderWay(upload) {
+    const words = strings.badge;
+    const { state, reason, recording, accepted } = upload;
+    if (reason === 'offline') return { kind: 'paused', glyph: '⏸', icon: 'pause', text: words.paused };
+    if (reason === 'backoff') return { kind: 'retrying', glyph: '', icon: 'retry', text: words.retrying };
+    const begun = state === 'uploading' || upload.bytes > 0;
+    if (!recording && !accepted && !(isSending(upload) && begun)) {
         return { kind: 'review', glyph: '', icon: 'eye', text: words.review };
     }
-    if (upload.reason === 'offline') return { kind: 'paused', glyph: '⏸', icon: 'pause', text: words.paused };
-    if (upload.reason === 'backoff') {
-        return { kind: 'retrying', glyph: '', icon: 'retry', text: words.retrying };
+    if (begun && (recording || state === 'uploading' || GOING_ON.includes(reason))) {
+        return { kind: 'uploading', glyph: '⇪', icon: 'upload', text: words.uploading(percentOf(upload)) };
     }
+    if (recording) return { kind: 'recording', glyph: '', icon: 'dot', text: words.recording };
     return { kind: 'pending', glyph: '', icon: 'clock', text: words.pending };
 }
 

@@ -61,7 +61,7 @@ function showResult(holder, findings) {
     const words = strings.help;
     const rows = findings.map(({ name, ok, detail }) => el('li', { class: ok ? 'ok' : 'not-ok' },
         icon(ok ? 'check' : 'alert'),
-        el('div', {}, el('strong', {}, name), el('span', { class: 'check-state' },
+        el('div', {}, el('strong', {}, name), ' ', el('span', { class: 'check-state' },
             ok ? words.ok : words.notOk), el('p', {}, detail))));
     const copy = button(words.copy, async () => {
         const text = findings.map(({ name, ok, detail }) => `${ok ? 'ok' : 'PROBLEM'}  ${name}: ${detail}`);
