@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* Each policy's schedule, read off the engine, against the table of the document that asks for it. */
+#include "bench.h"
+
+#define MIB 1048576u
+
+/* Fails the same upload again and again with a 500 and notes how long it takes to the next try. Returns the retries. */
+static unsigned schedule(struct bench *b, rh_ms *delays, unsigned max)
+{
+    unsigned retries = 0;
+    const struct rh_action *send = find_send(b, 0);
+    while (send != NULL && retries < max) {
+        answer(b, send, RH_OUTCOME_RETRY, RH_MS_NEVER);
+        rh_ms from = b->now;
+        if (!bench_until_send(b, 400000))
+            return retries;
+        delays[retries++] = b->now - from;
+        send = find_send(b, 0);
+    }
+    return retries;
+}
+
+static void sequential_waits_2_4_8_16_32_then_fails(void **state)
+{
+    (void)state;
+    static const rh_ms table[] = {2000, 4000, 8000, 16000, 32000};
+    rh_ms delays[10];
+    struct bench *b = bench_new("sequential");
+    start(b, "a", 3000, 1000);
+    assert_int_equal(schedule(b, delays, 10), 5);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(delays[i], table[i]);
+    expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_ATTEMPTS);
+    bench_free(b);
+}
+
+static void sequential_counts_an_unreachable_server(void **state)
+{
+    (void)state;
+    static const rh_ms table[] = {2000, 4000, 8000, 16000, 32000};
+    struct bench *b = bench_new("sequential");
+    start(b, "a", 3000, 1000);
+    for (unsigned i = 0; i < 5; i++) {
+        tell_broken(b, find_send(b, 0)->send.token);
+        rh_ms from = b->now;
+        assert_true(bench_until_send(b, 60000));
+        assert_int_equal(b->now - from, table[i]);
+    }
+    tell_broken(b, find_send(b, 0)->send.token);
+    expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_ATTEMPTS);
+    tell_kind(b, RH_EVENT_RETRY, "a");
+    assert_true(bench_until_send(b, 251)); /* after the pause between uploads */
+    bench_free(b);
+}
+
+static void live_waits_1_2_4_8_16_per_part_then_steps_aside(void **state)
+{
+    (void)state;
+    static const rh_ms table[] = {1000, 2000, 4000, 8000, 16000};
+    struct bench *b = bench_new("live");
+    tell_added(b, "a");
+    answer_create(b, find_send(b, 0), "R");
+    tell_spooled(b, "a", 0, 1000);
+    for (unsigned i = 0; i < 5; i++) {
+        const struct rh_action *send = find_send(b, 0);
+        assert_int_equal(send->send.range.offset, 0);
+        answer(b, send, RH_OUTCOME_RETRY, RH_MS_NEVER);
+        rh_ms from = b->now;
+        assert_true(bench_until_send(b, 60000));
+        assert_int_equal(b->now - from, table[i]);
+    }
+    answer(b, find_send(b, 0), RH_OUTCOME_RETRY, RH_MS_NEVER);
+    assert_false(bench_until_send(b, 60000));
+    assert_int_equal(look(b, "a").set_aside, 1);
+    /* The rest goes on. */
+    tell_spooled(b, "a", 1000, 1000);
+    assert_int_equal(find_send(b, 0)->send.range.offset, 1000);
+    answer_part(b, find_send(b, 0));
+    /* On reconnect it is tried again. */
+    tell_network(b, false);
+    tell_network(b, true);
+    const struct rh_action *send = find_send(b, 0);
+    assert_non_null(send);
+    assert_int_equal(send->send.range.offset, 0);
+    answer_part(b, send);
+    assert_int_equal(look(b, "a").set_aside, 0);
+    bench_free(b);
+}
+
+static void live_tries_parts_set_aside_before_it_finishes(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new("live");
+    tell_added(b, "a");
+    answer_create(b, find_send(b, 0), "R");
+    tell_spooled(b, "a", 0, 1000);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 6; i++) {
+            assert_non_null(find_send(b, 0));
+            assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_PART);
+            answer(b, find_send(b, 0), RH_OUTCOME_RETRY, RH_MS_NEVER);
+            if (i < 5)
+                assert_true(bench_until_send(b, 60000));
+        }
+        if (round == 0)
+            tell_sealed(b, "a", 1000);
+    }
+    expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_SET_ASIDE);
+    tell_kind(b, RH_EVENT_RETRY, "");
+    assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_ASK);
+    answer_list(b, find_send(b, 0), 0, NULL);
+    answer_done(b, find_send(b, 0), 1000);
+    expect_state(b, "a", RH_UPLOAD_COMPLETED, RH_REASON_NONE);
+    bench_free(b);
+}
+
+static void live_defers_a_create_for_ever(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new("live");
+    tell_added(b, "a");
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_CREATE);
+        tell_broken(b, find_send(b, 0)->send.token);
+        assert_true(bench_until_send(b, 20000));
+    }
+    answer_create(b, find_send(b, 0), "R");
+    expect_state(b, "a", RH_UPLOAD_PENDING, RH_REASON_WAITING);
+    bench_free(b);
+}
+
+static void form_waits_2_to_the_n_and_jitter(void **state)
+{
+    (void)state;
+    rh_ms delays[10];
+    struct bench *b = bench_new("form");
+    start(b, "a", 3 * MIB, 700000);
+    assert_int_equal(find_send(b, 0)->send.range.length, MIB);
+    assert_int_equal(schedule(b, delays, 10), 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_in_range(delays[i], 2000u << i, (2000u << i) + 1000);
+    expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_ATTEMPTS);
+    bench_free(b);
+}
+
+static void form_sends_aligned_parts_one_at_a_time(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new("form");
+    start(b, "a", 2 * MIB + 5, 700000);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(count_kind(b, RH_ACTION_SEND), 1);
+        const struct rh_send *send = &find_send(b, 0)->send;
+        assert_int_equal(send->range.offset, i * MIB);
+        assert_int_equal(send->range.length, i < 2 ? MIB : 5);
+        assert_int_equal(send->final, i == 2);
+        answer_part(b, find_send(b, 0));
+    }
+    assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_FINISH);
+    bench_free(b);
+}
+
+static void never_give_up_stays_within_its_bounds(void **state)
+{
+    (void)state;
+    rh_ms delays[30];
+    struct bench *b = bench_new("never-give-up");
+    start(b, "a", 3000, 1000);
+    assert_int_equal(schedule(b, delays, 30), 30);
+    rh_ms longest = 0;
+    for (unsigned i = 0; i < 30; i++) {
+        rh_ms top = i < 8 ? 1000u << (i + 1) : 300000;
+        assert_in_range(delays[i], 1000, top < 300000 ? top : 300000);
+        longest = delays[i] > longest ? delays[i] : longest;
+    }
+    assert_true(longest > 60000); /* jitter is over the whole range, not round its middle */
+    bench_free(b);
+}
+
+static void patient_stays_at_a_minute(void **state)
+{
+    (void)state;
+    static const rh_ms table[] = {2000, 4000, 8000, 16000, 32000, 60000};
+    rh_ms delays[14];
+    struct bench *b = bench_new("patient");
+    start(b, "a", 3000, 1000);
+    assert_int_equal(schedule(b, delays, 14), 14);
+    for (unsigned i = 0; i < 14; i++)
+        assert_int_equal(delays[i], table[i < 5 ? i : 5]);
+    bench_free(b);
+}
+
+static void an_item_in_backoff_lets_the_next_start_and_returns_to_its_place(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new("sequential");
+    start(b, "a", 3000, 1000);
+    tell_take(b, "b", 3000, 1000);
+    assert_null(find_send(b, 0)); /* one at a time */
+    tell_take(b, "c", 3000, 1000);
+    tell_kind(b, RH_EVENT_WAKE, "");
+    /* a fails; after the pause of 250 ms b starts */
+    struct rh_event wake = event_of(RH_EVENT_WAKE, "");
+    bench_tell(b, wake);
+    uint32_t token = 2; /* a's part: the second request of this engine */
+    tell_broken(b, token);
+    expect_state(b, "a", RH_UPLOAD_PENDING, RH_REASON_BACKOFF);
+    rh_ms from = b->now;
+    assert_true(bench_until_send(b, 1000));
+    assert_int_equal(b->now - from, 250);
+    assert_string_equal(find_send(b, 0)->upload, "b");
+    answer_create(b, find_send(b, 0), "R-b");
+    /* a is due again while b sends: b is finished first, then a goes before c */
+    b->now += 5000;
+    answer_done(b, find_send(b, 0), 3000);
+    expect_state(b, "b", RH_UPLOAD_COMPLETED, RH_REASON_NONE);
+    assert_true(bench_until_send(b, 1000));
+    assert_string_equal(find_send(b, 0)->upload, "a");
+    answer_done(b, find_send(b, 0), 3000);
+    assert_true(bench_until_send(b, 1000));
+    assert_string_equal(find_send(b, 0)->upload, "c");
+    bench_free(b);
+}
+
+static void retry_after_is_honoured(void **state)
+{
+    (void)state;
+    static const char *const policies[] = {"sequential", "live", "form", "never-give-up"};
+    for (unsigned i = 0; i < 4; i++) {
+        struct bench *b = bench_new(policies[i]);
+        start(b, "a", 3000, 1000);
+        answer(b, find_send(b, 0), RH_OUTCOME_TOO_BUSY, 120000);
+        rh_ms from = b->now;
+        assert_true(bench_until_send(b, 400000));
+        assert_in_range(b->now - from, 120000, 130000);
+        bench_free(b);
+    }
+}
+
+static void fields_are_set_by_name(void **state)
+{
+    (void)state;
+    struct rh_policy p = *rh_policy_find(rh_bytes_of("live"));
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("parts_parallel"), 3), RH_OK);
+    assert_int_equal(p.parts_parallel, 3);
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("delays_ms.4"), 5), RH_OK);
+    assert_int_equal(p.delays_ms[4], 5);
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("keep"), RH_KEEP_FOR_GOOD), RH_OK);
+    assert_int_equal(p.keep, RH_KEEP_FOR_GOOD);
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("set_aside"), 2), RH_ERR_RANGE);
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("parts_parallel"), 0), RH_ERR_RANGE);
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("nonsense"), 1), RH_ERR_UNKNOWN);
+    assert_null(rh_policy_find(rh_bytes_of("Live")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sequential_waits_2_4_8_16_32_then_fails),
+        cmocka_unit_test(sequential_counts_an_unreachable_server),
+        cmocka_unit_test(live_waits_1_2_4_8_16_per_part_then_steps_aside),
+        cmocka_unit_test(live_tries_parts_set_aside_before_it_finishes),
+        cmocka_unit_test(live_defers_a_create_for_ever),
+        cmocka_unit_test(form_waits_2_to_the_n_and_jitter),
+        cmocka_unit_test(form_sends_aligned_parts_one_at_a_time),
+        cmocka_unit_test(never_give_up_stays_within_its_bounds),
+        cmocka_unit_test(patient_stays_at_a_minute),
+        cmocka_unit_test(an_item_in_backoff_lets_the_next_start_and_returns_to_its_place),
+        cmocka_unit_test(retry_after_is_honoured),
+        cmocka_unit_test(fields_are_set_by_name),
+    };
+    return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
+}

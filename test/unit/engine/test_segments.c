@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench.h"
+#include "engine/segments.h"
+
+#define COUNT 64
+
+struct fixture {
+    struct rh_segment items[COUNT];
+    struct rh_segments pool;
+    struct rh_segment_list list;
+};
+
+static void fill(struct fixture *f, uint64_t length)
+{
+    rh_segments_init(&f->pool, f->items, COUNT);
+    rh_segment_list_init(&f->list);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        struct rh_segment s = {.offset = i * length,
+                               .length = length,
+                               .crc64 = pattern_crc(i * length, length),
+                               .held = true};
+        assert_int_equal(rh_segments_append(&f->pool, &f->list, &s), RH_OK);
+    }
+}
+
+static void checksums_of_aligned_ranges_are_combined(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint64_t crc;
+    fill(&f, 100);
+    for (uint64_t from = 0; from < COUNT; from += 7) {
+        for (uint64_t to = from + 1; to <= COUNT; to += 5) {
+            struct rh_range range = {from * 100, (to - from) * 100};
+            assert_true(rh_segments_crc(&f.pool, &f.list, range, &crc));
+            assert_true(crc == pattern_crc(range.offset, range.length));
+        }
+    }
+    assert_false(rh_segments_crc(&f.pool, &f.list, (struct rh_range){50, 100}, &crc));
+    assert_false(rh_segments_crc(&f.pool, &f.list, (struct rh_range){0, 150}, &crc));
+    assert_false(rh_segments_crc(&f.pool, &f.list, (struct rh_range){6300, 200}, &crc));
+}
+
+static void a_full_pool_refuses_and_halving_makes_room(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint64_t crc;
+    fill(&f, 100);
+    struct rh_segment more = {.offset = 6400, .length = 1, .held = true};
+    assert_int_equal(rh_segments_append(&f.pool, &f.list, &more), RH_ERR_LIMIT);
+    assert_int_equal(rh_segments_halve(&f.pool, &f.list), COUNT / 2);
+    assert_int_equal(f.list.count, COUNT / 2);
+    assert_int_equal(rh_segments_end(&f.pool, &f.list), 6400);
+    assert_true(rh_segments_crc(&f.pool, &f.list, (struct rh_range){200, 400}, &crc));
+    assert_true(crc == pattern_crc(200, 400));
+    assert_int_equal(rh_segments_append(&f.pool, &f.list, &more), RH_OK);
+    assert_int_equal(rh_segments_end(&f.pool, &f.list), 6401);
+}
+
+static void segments_come_in_order(void **state)
+{
+    (void)state;
+    struct fixture f;
+    rh_segments_init(&f.pool, f.items, COUNT);
+    rh_segment_list_init(&f.list);
+    struct rh_segment s = {.offset = 10, .length = 10, .held = true};
+    assert_int_equal(rh_segments_append(&f.pool, &f.list, &s), RH_OK);
+    s.offset = 19;
+    assert_int_equal(rh_segments_append(&f.pool, &f.list, &s), RH_ERR_RANGE);
+    s.offset = 20;
+    s.length = 0;
+    assert_int_equal(rh_segments_append(&f.pool, &f.list, &s), RH_ERR_RANGE);
+    s.length = UINT64_MAX - 5;
+    assert_int_equal(rh_segments_append(&f.pool, &f.list, &s), RH_ERR_RANGE);
+}
+
+static void runs_skip_what_is_not_held(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct rh_range run;
+    fill(&f, 100);
+    rh_segments_at(&f.pool, &f.list, 350)->held = false;
+    assert_true(rh_segments_run(&f.pool, &f.list, 50, &run));
+    assert_int_equal(run.offset, 50);
+    assert_int_equal(run.length, 250);
+    assert_true(rh_segments_run(&f.pool, &f.list, 310, &run));
+    assert_int_equal(run.offset, 400);
+    assert_int_equal(run.length, 6000);
+    assert_false(rh_segments_run(&f.pool, &f.list, 6400, &run));
+    assert_true(rh_segments_hold(&f.pool, &f.list, (struct rh_range){0, 300}));
+    assert_false(rh_segments_hold(&f.pool, &f.list, (struct rh_range){0, 301}));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(checksums_of_aligned_ranges_are_combined),
+        cmocka_unit_test(a_full_pool_refuses_and_halving_makes_room),
+        cmocka_unit_test(segments_come_in_order),
+        cmocka_unit_test(runs_skip_what_is_not_held),
+    };
+    return cmocka_run_group_tests_name("segments", tests, NULL, NULL);
+}
