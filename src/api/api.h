@@ -114,6 +114,9 @@ const struct rh_file_ref *rh_exchange_file(const struct rh_exchange *); /* RH_WA
 /* Adds what every answer of this exchange carries (nosniff, CORP, CORS) to a response that the
  * shell made itself: files, and errors of rh_api_error_response. */
 void rh_exchange_add_headers(const struct rh_exchange *, struct rh_response *);
+/* While RH_WANT_BODY: whether the answer is settled already, and the rest of the body is read only
+ * so that it gets through. The shell need not be patient then. */
+bool rh_exchange_is_answered(const struct rh_exchange *);
 /* Static name for logs, never the raw path. */
 const char *rh_exchange_route(const struct rh_exchange *);
 /* Frees buffers; takes the zeroed state. */

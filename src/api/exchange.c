@@ -387,6 +387,11 @@ const struct rh_file_ref *rh_exchange_file(const struct rh_exchange *x)
     return &x->file;
 }
 
+bool rh_exchange_is_answered(const struct rh_exchange *x)
+{
+    return x->answered;
+}
+
 const char *rh_exchange_route(const struct rh_exchange *x)
 {
     return x->route == NULL ? "none" : x->route->name;

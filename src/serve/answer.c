@@ -205,6 +205,7 @@ static void go_on(struct rh_connection *c)
     }
     shutdown(c->fd, SHUT_WR);
     c->lingered_bytes = 0;
+    c->linger_end_ms = c->loop->now_ms + RH_LINGER_MS_ALL_MAX;
     rh_connection_set_state(c, RH_CONNECTION_LINGER);
 }
 

@@ -14,6 +14,8 @@
 #include "serve/log.h"
 
 #define READS_A_TURN 4 /* so that one fast sender does not keep the loop from the others */
+/* For the rest of a body that is only read so that the answer to it gets through. */
+#define SETTLED_MS_MAX ((rh_ms)500)
 /* Reads that may be followed by waiting: what is not taken has to be copied. */
 #define READ_BYTES_SHORT ((size_t)16 * 1024)
 
@@ -187,6 +189,8 @@ static bool owes_continue(const struct rh_connection *c)
            c->body_bytes == 0 && c->in.size == 0 && !rh_h1_done(&c->h1);
 }
 
+static void break_body(struct rh_connection *c, enum rh_error why);
+
 /* Goes where the exchange wants to. */
 static void follow(struct rh_connection *c)
 {
@@ -200,7 +204,14 @@ static void follow(struct rh_connection *c)
     switch (want) {
     case RH_WANT_BODY:
         RH_ASSERT(!c->body_ended);
+        if (c->loop->cutting) { /* its grant came too late */
+            break_body(c, RH_ERR_AGAIN);
+            break;
+        }
         rh_connection_set_state(c, RH_CONNECTION_BODY);
+        /* The answer is settled: it must not wait long for a client that waits for it. */
+        if (rh_exchange_is_answered(c->exchange))
+            c->deadline_ms = c->loop->now_ms + SETTLED_MS_MAX;
         if (owes_continue(c))
             send_continue(c);
         break;
@@ -407,6 +418,22 @@ static void end_of_input(struct rh_connection *c)
     rh_connection_end(c);
 }
 
+/* Something came: the time-out starts anew, but where only a rest is thrown away. */
+static void progress(struct rh_connection *c)
+{
+    rh_ms limit_ms = c->linger_end_ms;
+
+    if (c->state == RH_CONNECTION_LINGER) {
+        rh_connection_set_state(c, RH_CONNECTION_LINGER);
+        if (c->deadline_ms > limit_ms)
+            c->deadline_ms = limit_ms;
+    } else {
+        rh_connection_set_state(c, RH_CONNECTION_BODY);
+        if (rh_exchange_is_answered(c->exchange))
+            c->deadline_ms = c->loop->now_ms + SETTLED_MS_MAX;
+    }
+}
+
 /* One read; true: there may be more. */
 static bool read_once(struct rh_connection *c)
 {
@@ -424,8 +451,8 @@ static bool read_once(struct rh_connection *c)
         end_of_input(c);
         return false;
     }
-    if (c->state == RH_CONNECTION_BODY)
-        rh_connection_set_state(c, RH_CONNECTION_BODY); /* progress: the time-out starts anew */
+    if (c->state == RH_CONNECTION_BODY || c->state == RH_CONNECTION_LINGER)
+        progress(c);
     c->in = (struct rh_bytes){c->loop->read_buffer, (size_t)n};
     run(c);
     return (size_t)n == size;

@@ -14,8 +14,9 @@
 #include "serve/loop.h"
 #include "serve/output.h"
 
-#define RH_LINGER_MS_MAX    ((rh_ms)10000)
-#define RH_LINGER_BYTES_MAX ((uint64_t)64 * 1024 * 1024)
+#define RH_LINGER_MS_MAX     ((rh_ms)5000) /* without a byte */
+#define RH_LINGER_MS_ALL_MAX ((rh_ms)60000)
+#define RH_LINGER_BYTES_MAX  ((uint64_t)64 * 1024 * 1024)
 
 enum rh_connection_state {
     RH_CONNECTION_IDLE = 1, /* nothing of a request was read */

@@ -172,6 +172,7 @@ static void handle(struct rh_loop *loop, struct rh_message *message)
         for_each(loop, rh_connection_drain);
         break;
     case RH_MESSAGE_CUT:
+        loop->cutting = true;
         for_each(loop, rh_connection_cut);
         break;
     case RH_MESSAGE_STOP:

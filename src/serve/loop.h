@@ -38,6 +38,7 @@ struct rh_loop {
     /* The rest belongs to the loop's thread. */
     uint8_t index; /* part of every op, so that answers find their loop */
     bool draining;
+    bool cutting; /* bodies are not waited for any more */
     bool stopping;
     int epoll;
     rh_ms now_ms;
