@@ -133,7 +133,7 @@ static bool next_notify(struct rh_engine *e, struct rh_action *action)
         struct rh_upload *u = &e->uploads[e->order[i]];
         enum rh_upload_state state;
         enum rh_reason reason;
-        rh_upload_state(e, u, &state, &reason);
+        rh_upload_shown(e, u, &state, &reason);
         bool due = u->notify_at_ms != RH_MS_NEVER && e->now_ms >= u->notify_at_ms;
         bool moved = state != u->told_state || reason != u->told_reason;
         if (!u->notify_now && !due && !moved)

@@ -5,7 +5,7 @@
 #include "engine/policy.h"
 #include "engine/state.h"
 
-struct rh_request *rh_request_find(const struct rh_engine *engine, uint32_t token)
+struct rh_request *rh_request_of(const struct rh_engine *engine, uint32_t token)
 {
     for (uint32_t i = 0; i < engine->limits.parts_max; i++)
         if (engine->requests[i].phase == RH_REQUEST_FLYING && engine->requests[i].token == token)
@@ -517,7 +517,7 @@ static bool succeeded(enum rh_outcome outcome)
 
 void rh_outcome_response(struct rh_engine *engine, const struct rh_response *response)
 {
-    struct rh_request *r = rh_request_find(engine, response->token);
+    struct rh_request *r = rh_request_of(engine, response->token);
     if (r == NULL)
         return;
     struct rh_upload *u = &engine->uploads[r->upload];

@@ -150,7 +150,7 @@ struct rh_books rh_upload_books(struct rh_engine *engine, struct rh_upload *uplo
 bool rh_upload_over(const struct rh_upload *upload);
 uint64_t rh_upload_spooled(const struct rh_engine *engine, const struct rh_upload *upload);
 bool rh_upload_flying(const struct rh_engine *engine, const struct rh_upload *upload);
-void rh_upload_state(const struct rh_engine *engine, const struct rh_upload *upload,
+void rh_upload_shown(const struct rh_engine *engine, const struct rh_upload *upload,
                      enum rh_upload_state *state, enum rh_reason *reason);
 void rh_upload_snapshot(const struct rh_engine *engine, const struct rh_upload *upload,
                         struct rh_snapshot *out);
@@ -168,7 +168,7 @@ void rh_upload_inactive(struct rh_engine *engine, struct rh_upload *upload);
 void rh_outcome_response(struct rh_engine *engine, const struct rh_response *response);
 void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
                        enum rh_outcome outcome, const struct rh_response *response);
-struct rh_request *rh_request_find(const struct rh_engine *engine, uint32_t token);
+struct rh_request *rh_request_of(const struct rh_engine *engine, uint32_t token);
 
 /* ---- plan.c ---- */
 /* The next request to send, if there is one. */

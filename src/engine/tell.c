@@ -239,7 +239,7 @@ static void told_left(struct rh_engine *e, rh_ms ms)
 
 static void told_progress(struct rh_engine *e, uint32_t token, uint64_t bytes)
 {
-    struct rh_request *r = rh_request_find(e, token);
+    struct rh_request *r = rh_request_of(e, token);
     if (r == NULL || r->kind != RH_SEND_PART || bytes <= r->sent_bytes)
         return;
     struct rh_upload *u = &e->uploads[r->upload];
@@ -270,13 +270,13 @@ static enum rh_error told_general(struct rh_engine *e, const struct rh_event *ev
         told_progress(e, event->progress.token, event->progress.bytes);
         return RH_OK;
     case RH_EVENT_BROKEN:
-        r = rh_request_find(e, event->broken.token);
+        r = rh_request_of(e, event->broken.token);
         if (r != NULL)
             rh_outcome_failed(e, r, event->broken.timeout ? RH_OUTCOME_TIMEOUT : RH_OUTCOME_NETWORK,
                               NULL);
         return RH_OK;
     case RH_EVENT_PART_CRC:
-        r = rh_request_find(e, event->part_crc.token);
+        r = rh_request_of(e, event->part_crc.token);
         if (r != NULL && r->kind == RH_SEND_PART && !r->crc_known) {
             r->crc_known = true;
             r->crc64 = event->part_crc.crc64;

@@ -66,7 +66,7 @@ static rh_ms parts_retry_at(const struct rh_engine *e, const struct rh_upload *u
     return at;
 }
 
-void rh_upload_state(const struct rh_engine *engine, const struct rh_upload *upload,
+void rh_upload_shown(const struct rh_engine *engine, const struct rh_upload *upload,
                      enum rh_upload_state *state, enum rh_reason *reason)
 {
     if (rh_upload_over(upload)) {
@@ -108,7 +108,7 @@ void rh_upload_snapshot(const struct rh_engine *engine, const struct rh_upload *
                              (struct rh_interval_list *)&upload->acks, &engine->segments,
                              &upload->segments};
     *out = (struct rh_snapshot){0};
-    rh_upload_state(engine, upload, &out->state, &out->reason);
+    rh_upload_shown(engine, upload, &out->state, &out->reason);
     out->error = upload->error;
     out->status = upload->status;
     out->acked_bytes = rh_ledger_bytes(&books);
