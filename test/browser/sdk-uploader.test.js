@@ -161,17 +161,24 @@ test('a reload in mid-upload goes on and sends nothing again that was acknowledg
     }
 });
 
-test('a connection cut in mid-part costs what had not arrived', async (t) => {
+test('connections cut in mid-part cost only what had not arrived', async (t) => {
     const it = await stage(t);
-    let cuts = 2;
-    it.server.cut = () => (cuts-- > 0 ? 300_000 : null);
+    // Chromium itself repeats a request a few times when a kept-alive connection breaks; only then it says so.
+    const asked = () => it.server.log.findIndex(({ method }) => method === 'HEAD' || method === 'GET');
+    it.server.rate = 2_000_000;
+    it.server.cut = () => (asked() < 0 ? 300_000 : null);
     const page = await it.page();
     await open(page);
     await add(page, 2_500_000, 31);
     await page.evaluate(() => window.reelhaul.whenDone());
     assert.ok(it.server.byVideo('video-31')?.bytes.equals(noise(2_500_000, 31)));
-    const kept = parts(it.server).reduce((sum, entry) => sum + entry.kept, 0);
-    assert.equal(kept, 2_500_000, 'no byte was kept twice');
+    const kept = new Set(it.server.log.slice(0, asked()).filter((e) => e.kept > 0).map(({ offset }) => offset));
+    assert.ok(kept.has(0));
+    for (const { offset, length } of it.server.log.slice(asked()).filter(({ path }) => path.endsWith('/chunk'))) {
+        for (const from of kept) {
+            assert.ok(offset >= from + 300_000 || offset + length <= from, `${offset}+${length} sent again`);
+        }
+    }
 });
 
 test('people on one device are kept apart', async (t) => {
