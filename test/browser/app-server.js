@@ -14,9 +14,9 @@ const APP = join(HERE, '../../web/app');
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
     + "img-src 'self' data: blob:; media-src 'self' blob:";
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css',
-    '.json': 'application/json', '.svg': 'image/svg+xml' };
+    '.json': 'application/json', '.svg': 'image/svg+xml', '.wasm': 'application/wasm' };
 
-/** @param {{prompts?: unknown}} [options] prompts: served in place of prompts.json
+/** @param {{prompts?: unknown, sdk?: 'double'|'real'}} [options] prompts: served in place of prompts.json
  * @returns {Promise<{origin: string, close: () => void}>} */
 export async function serveApp(options = {}) {
     const server = createServer(async (request, response) => {
@@ -40,6 +40,7 @@ async function content(name, options) {
     if (name === '/prompts.json' && options.prompts !== undefined) {
         return typeof options.prompts === 'string' ? options.prompts : JSON.stringify(options.prompts);
     }
+    if (name.startsWith('/sdk/') && options.sdk === 'real') return readFile(join(APP, '..', normalize(name)));
     if (name === '/sdk/reelhaul.js') return readFile(join(HERE, 'app-double.js'));
     const path = normalize(name);
     if (path.includes('..')) throw new Error('outside');
