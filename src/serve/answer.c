@@ -191,7 +191,7 @@ void rh_answer_exchange(struct rh_connection *c)
 
 static void go_on(struct rh_connection *c)
 {
-    bool linger = c->linger_after && !c->peer_ended;
+    bool linger = c->linger_after && !c->peer_ended && !c->loop->cutting;
 
     rh_answer_finish(c, NULL);
     if (!c->close_after) {

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 
 #include "base/assert.h"
 #include "base/crc64.h"
+#include "base/list.h"
 #include "vault/store_files_paths.h"
 
 #define COPY_BYTES (256u << 10)
@@ -33,9 +35,12 @@
 struct store_files {
     struct rh_store base;
     int root; /* the data directory */
+    pthread_mutex_t mutex;
+    struct rh_list extents; /* open ones; what is left when the store closes is closed with it */
 };
 
 struct extent {
+    struct rh_list link;
     int fd;
     atomic_bool name_is_durable;
     char path[RH_PATH_MAX];
@@ -270,7 +275,7 @@ static enum rh_error holds_vouched(const struct store_files *store, const char *
     return (uint64_t)status.st_size >= size ? RH_OK : RH_ERR_UNKNOWN;
 }
 
-static enum rh_error begin(const struct store_files *store, const struct rh_store_job *job,
+static enum rh_error begin(struct store_files *store, const struct rh_store_job *job,
                            struct rh_store_result *result)
 {
     struct extent *extent = calloc(1, sizeof *extent);
@@ -291,6 +296,9 @@ static enum rh_error begin(const struct store_files *store, const struct rh_stor
         free(extent);
         return error;
     }
+    pthread_mutex_lock(&store->mutex);
+    rh_list_append(&store->extents, &extent->link);
+    pthread_mutex_unlock(&store->mutex);
     result->handle = (uint64_t)(uintptr_t)extent;
     return RH_OK;
 }
@@ -325,9 +333,12 @@ static enum rh_error sync_extent(const struct store_files *store, uint64_t handl
     return error == RH_OK ? RH_OK : RH_ERR_IO;
 }
 
-static void close_extent(uint64_t handle)
+static void close_extent(struct store_files *store, uint64_t handle)
 {
     struct extent *extent = extent_of(handle);
+    pthread_mutex_lock(&store->mutex);
+    rh_list_remove(&extent->link);
+    pthread_mutex_unlock(&store->mutex);
     close(extent->fd);
     free(extent);
 }
@@ -562,7 +573,7 @@ static enum rh_error space(const struct store_files *store, struct rh_store_resu
 static void files_run(struct rh_store *base, const struct rh_store_job *job,
                       struct rh_store_result *result)
 {
-    const struct store_files *store = (const struct store_files *)base;
+    struct store_files *store = (struct store_files *)base;
     *result = (struct rh_store_result){.id = job->id, .error = RH_ERR_STATE};
     switch (job->verb) {
     case RH_STORE_BEGIN:
@@ -572,7 +583,7 @@ static void files_run(struct rh_store *base, const struct rh_store_job *job,
         result->error = sync_extent(store, job->handle);
         return;
     case RH_STORE_CLOSE:
-        close_extent(job->handle);
+        close_extent(store, job->handle);
         result->error = RH_OK;
         return;
     case RH_STORE_HASH:
@@ -617,6 +628,11 @@ static void files_close(struct rh_store *base)
     struct store_files *store = (struct store_files *)base;
     if (store == NULL)
         return;
+    while (!rh_list_is_empty(&store->extents)) {
+        struct rh_list *first = rh_list_first(&store->extents);
+        close_extent(store, (uint64_t)(uintptr_t)RH_LIST_ENTRY(first, struct extent, link));
+    }
+    pthread_mutex_destroy(&store->mutex);
     close(store->root);
     free(store);
 }
@@ -634,6 +650,8 @@ enum rh_error rh_store_files_open(struct rh_store **out, const char *data_direct
     if (store == NULL)
         return RH_ERR_MEMORY;
     store->base.ops = &files_ops;
+    pthread_mutex_init(&store->mutex, NULL);
+    rh_list_init(&store->extents);
     store->root = open(data_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->root < 0) {
         enum rh_error error = error_of(errno);
