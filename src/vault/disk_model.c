@@ -164,10 +164,13 @@ static void crash_file(struct rh_disk *disk, struct rh_disk_file *file)
         memset(file->durable + size, 0, file->durable_size - size);
     file->durable_size = size;
     file->seen = bigger(file->seen, &file->cap, size, 1);
-    memcpy(file->seen, file->durable, size);
-    memset(file->seen + size, 0, file->cap - size);
+    if (size > 0)
+        memcpy(file->seen, file->durable, size);
+    if (file->cap > size)
+        memset(file->seen + size, 0, file->cap - size);
     file->size = size;
-    memset(file->dirty, 0, file->dirty_cap);
+    if (file->dirty != NULL)
+        memset(file->dirty, 0, file->dirty_cap);
 }
 
 void rh_disk_crash(struct rh_disk *disk)
@@ -277,7 +280,8 @@ enum rh_error rh_disk_sync(struct rh_disk *disk, struct rh_disk_file *file)
                 file->durable_size = from + length;
         }
     }
-    memset(file->dirty, 0, file->dirty_cap);
+    if (file->dirty != NULL)
+        memset(file->dirty, 0, file->dirty_cap);
     if (!fails)
         file->durable_size = file->size;
     return fails ? RH_ERR_IO : RH_OK;

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Expiry counts ticks, spares what was vouched for, and rests after a clock jump. */
+#include "harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint8_t data[1000];
+
+#define AGE 500
+
+struct fixture {
+    struct world w;
+    char session[RH_UUID_TEXT_MAX];
+    char id[RH_ID_TEXT_MAX];
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = malloc(sizeof *f);
+    fill(data, sizeof data, 41);
+    world_init(&f->w);
+    f->w.limits.expire_after_ticks = AGE;
+    world_start(&f->w);
+    make_session(&f->w, f->session);
+    make_upload(&f->w, f->session, "v", RH_SIZE_UNKNOWN, f->id);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    world_finish(&f->w);
+    free(f);
+    return 0;
+}
+
+static enum rh_upload_state state_of(struct fixture *f)
+{
+    return get(&f->w, f->id)->upload.state;
+}
+
+static void what_was_never_vouched_for_expires(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    uint64_t op = ask(w, write_of(w, f->id, 0, 100)); /* a file, but nothing acknowledged */
+    body(w, op, data, 0, RH_WRITTEN_BROKEN);
+    world_pass(w, AGE - 20);
+    assert_int_equal(state_of(f), RH_UPLOAD_OPEN);
+    world_pass(w, 40);
+    assert_int_equal(state_of(f), RH_UPLOAD_EXPIRED);
+    assert_int_equal(w->jobs[RH_STORE_DROP], 1);
+    assert_int_equal(rh_store_model_file_count(w->store), 1); /* session.json */
+    assert_int_equal(ask_answer(w, write_of(w, f->id, 0, 100))->code, RH_REPLY_GONE);
+    char id[RH_ID_TEXT_MAX]; /* the name is free again, the id is not */
+    make_upload(w, f->session, "v", RH_SIZE_UNKNOWN, id);
+    assert_string_not_equal(id, f->id);
+    world_restart(w, true);
+    assert_int_equal(state_of(f), RH_UPLOAD_EXPIRED);
+}
+
+static void what_was_vouched_for_is_overdue_and_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    assert_int_equal(put(w, f->id, 0, data, 100), RH_REPLY_OK);
+    world_pass(w, 5 * AGE);
+    assert_int_equal(state_of(f), RH_UPLOAD_OPEN);
+    assert_true(w->logs > 0);
+    assert_true(rh_catalog_model_upload(w->catalog, f->id)->row.overdue);
+    assert_int_equal(put(w, f->id, 100, data + 100, 100), RH_REPLY_OK); /* and may go on */
+    assert_false(rh_catalog_model_upload(w->catalog, f->id)->row.overdue);
+    assert_int_equal(get(w, f->id)->durable[0].length, 200);
+}
+
+static void metadata_and_waiting_chunks_are_vouched_for_too(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    assert_int_equal(put_chunk(w, f->session, "c", 3, 5, data, 100), RH_REPLY_OK);
+    struct rh_vault_request *request = request_new(w, RH_REQUEST_METADATA);
+    strcpy(request->session, f->session);
+    strcpy(request->name, "m");
+    request->metadata = strdup("{}");
+    assert_int_equal(ask_answer(w, request)->code, RH_REPLY_OK);
+    world_pass(w, 2 * AGE);
+    request = request_new(w, RH_REQUEST_SESSION_GET);
+    strcpy(request->session, f->session);
+    const struct rh_vault_reply *reply = ask_answer(w, request);
+    assert_int_equal(reply->videos[0].state, RH_UPLOAD_EXPIRED);
+    assert_int_equal(reply->videos[1].state, RH_UPLOAD_OPEN);
+    assert_int_equal(reply->videos[2].state, RH_UPLOAD_OPEN);
+}
+
+static void downtime_makes_nothing_old(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    world_pass(w, AGE / 2);
+    w->mono_ms = 12345;                            /* another boot */
+    w->wall_ms += (int64_t)365 * 24 * 3600 * 1000; /* a year later */
+    world_restart(w, true);
+    world_pass(w, AGE / 4);
+    assert_int_equal(state_of(f), RH_UPLOAD_OPEN);
+    world_pass(w, AGE / 2); /* at most a minute of life is lost by a restart */
+    assert_int_equal(state_of(f), RH_UPLOAD_EXPIRED);
+}
+
+static void a_wall_jump_suspends_expiry(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    world_pass(w, AGE - 10);
+    size_t logs = w->logs;
+    world_time(w, 1000, (int64_t)-20 * 365 * 24 * 3600 * 1000);
+    assert_int_equal(w->logs, logs + 1);
+    world_pass(w, 3000);
+    assert_int_equal(state_of(f), RH_UPLOAD_OPEN);
+    world_pass(w, 700);
+    assert_int_equal(state_of(f), RH_UPLOAD_EXPIRED);
+}
+
+static void a_writer_at_work_keeps_its_upload(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    uint64_t op = ask(w, write_of(w, f->id, 0, 100));
+    world_pass(w, 3 * AGE);
+    assert_int_equal(state_of(f), RH_UPLOAD_OPEN);
+    body(w, op, data, 100, RH_WRITTEN_WHOLE);
+    assert_int_equal(answer(w, op)->code, RH_REPLY_OK);
+}
+
+static void an_upload_that_expires_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    w->hold_verb[RH_STORE_DROP] = true;
+    world_pass(w, AGE + 10);
+    assert_int_equal(world_held(w, RH_DO_STORE), 1);
+    struct rh_vault_request *request = chunk_of(w, f->session, "v", 1, 2);
+    uint64_t op = ask(w, request); /* its waiting chunk would lie where DROP removes */
+    assert_null(granted(w, op));
+    struct rh_vault_request *erase = request_new(w, RH_REQUEST_DELETE);
+    strcpy(erase->upload, f->id);
+    uint64_t deleting = ask(w, erase);
+    assert_null(answer_if(w, deleting));
+    w->hold_verb[RH_STORE_DROP] = false;
+    world_release(w);
+    assert_int_equal(answer(w, deleting)->code, RH_REPLY_OK);
+    assert_non_null(granted(w, op));
+    body(w, op, data, 100, RH_WRITTEN_WHOLE);
+    assert_int_equal(answer(w, op)->code, RH_REPLY_OK);
+    assert_int_equal(put_chunk(w, f->session, "v", 0, 2, data, 100), RH_REPLY_OK);
+}
+
+static void ticks_are_persisted(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    struct rh_read read = {.kind = RH_READ_META};
+    struct rh_rows rows = {0};
+    world_pass(w, 200);
+    w->catalog->ops->read(w->catalog, &read, &rows);
+    assert_true(rows.meta.ticks >= 140);
+    assert_true(rows.meta.ticks <= 200);
+    assert_true(rows.meta.wall_s > 1769527800);
+    rh_rows_free(&rows);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(what_was_never_vouched_for_expires),
+        T(what_was_vouched_for_is_overdue_and_kept),
+        T(metadata_and_waiting_chunks_are_vouched_for_too),
+        T(downtime_makes_nothing_old),
+        T(a_wall_jump_suspends_expiry),
+        T(a_writer_at_work_keeps_its_upload),
+        T(an_upload_that_expires_is_waited_for),
+        T(ticks_are_persisted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
