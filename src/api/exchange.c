@@ -183,7 +183,9 @@ void rh_exchange_replied(struct rh_exchange *x, struct rh_vault_reply *reply)
     RH_ASSERT(reply->op == x->op);
     x->ask = API_ASK_NONE;
     bool good = reply->code == RH_REPLY_OK || reply->code == RH_REPLY_CREATED;
-    if (x->fault == NULL && !good && !x->second)
+    /* A second request only adds to the answer; that there is nothing to add is no error. */
+    good = good || (x->second && reply->code == RH_REPLY_UNKNOWN);
+    if (x->fault == NULL && !good)
         fault_of_reply(x, reply);
     if (x->fault != NULL)
         api_respond_fault(x, reply);

@@ -110,7 +110,9 @@ static void add_upload(struct rh_exchange *x, const struct rh_vault_reply *reply
 {
     if (reply->generation[0] != '\0')
         (void)rh_response_add_str(&x->response, "Reelhaul-Generation", reply->generation);
-    if (!reply->has_upload)
+    /* Of an upload that is not there for this client nothing is said, whatever the vault knows. */
+    bool hidden = reply->code == RH_REPLY_UNKNOWN || reply->code == RH_REPLY_UNKNOWN_SESSION;
+    if (!reply->has_upload || hidden)
         return;
     (void)rh_response_add_str(&x->response, "Reelhaul-Upload", reply->upload.id);
     (void)rh_response_add_str(&x->response, "Reelhaul-State", api_state_name(reply->upload.state));

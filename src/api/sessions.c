@@ -4,6 +4,7 @@
  * chunks of a form, save metadata, look at a session; and /health. Times are UTC, written without a
  * zone as there.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,10 @@ void api_session_created(struct rh_exchange *x, struct rh_vault_reply *reply)
         (void)json_object_set_new(json, "session_token", json_string(token));
     }
     api_respond_json(x, 200, json, reply);
+    /* Senders read no bodies: they take the new id from here. */
+    char location[32 + RH_UUID_TEXT_MAX];
+    (void)snprintf(location, sizeof location, "/api/session/%s", reply->session.id);
+    (void)rh_response_add_str(&x->response, "Location", location);
 }
 
 /* ---- chunk ---- */
@@ -264,8 +269,7 @@ void api_session_got(struct rh_exchange *x, struct rh_vault_reply *reply)
     if (x->second) {
         char *text = x->text;
         x->text = NULL;
-        bool known = reply->code == RH_REPLY_OK;
-        api_respond_text(x, 200, text, known ? reply : NULL);
+        api_respond_text(x, 200, text, reply);
         return;
     }
     if (x->name[0] == '\0') {

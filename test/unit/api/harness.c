@@ -73,7 +73,7 @@ static void vault_reply(struct harness *h)
     assert_non_null(reply);
     *reply = h->reply;
     reply->op = 42;
-    reply->code = h->code;
+    reply->code = h->asks > 1 ? h->second_code : h->code;
     if (h->metadata != NULL && h->asked.kind == RH_REQUEST_GET)
         reply->upload.metadata = strdup(h->metadata);
     if (h->asked.kind == RH_REQUEST_SESSION_GET && h->video_count > 0) {

@@ -39,11 +39,12 @@ struct harness {
     bool grants;           /* WRITEs get `grant` */
     struct rh_grant grant; /* of one open span unless a test says otherwise */
     enum rh_reply_code code;
-    struct rh_vault_reply reply; /* template; owned texts are copied */
-    const char *metadata;        /* of the upload in replies to GET */
-    size_t video_count;          /* in replies to SESSION_GET: copies of reply.upload */
-    size_t revoke_after;         /* body bytes taken before the vault revokes; 0: never */
-    size_t break_after;          /* body bytes fed before the body breaks; SIZE_MAX: never */
+    struct rh_vault_reply reply;    /* template; owned texts are copied */
+    const char *metadata;           /* of the upload in replies to GET */
+    size_t video_count;             /* in replies to SESSION_GET: copies of reply.upload */
+    enum rh_reply_code second_code; /* of a second request in one exchange */
+    size_t revoke_after;            /* body bytes taken before the vault revokes; 0: never */
+    size_t break_after;             /* body bytes fed before the body breaks; SIZE_MAX: never */
     enum rh_error break_why;
     size_t split;          /* most bytes fed at once; 0: all */
     struct rh_rng *splits; /* random feeds, also of 0 bytes */

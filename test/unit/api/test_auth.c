@@ -233,6 +233,12 @@ static void a_participant_works_in_its_session_alone(void **state)
         "{\"mime_type\":\"video/webm\",\"session_id\":\"" TEST_OTHER "\"}";
     harness_send(&h, "POST", "/api/v1/videos/init", extra, foreign, strlen(foreign));
     harness_expect_error(&h, 403, "forbidden");
+    /* What is not there for this participant has no state either. */
+    h.code = RH_REPLY_UNKNOWN;
+    harness_send(&h, "GET", "/api/v1/videos/" TEST_UPLOAD, extra, NULL, 0);
+    harness_expect_error(&h, 404, "not_found");
+    assert_null(harness_header(&h, "Reelhaul-State"));
+    assert_null(harness_header(&h, "Reelhaul-Upload"));
     static const char finish[] = "{\"session_id\":\"" TEST_OTHER "\",\"video_id\":\"v\"}";
     harness_send(&h, "POST", "/api/v1/videos/finalize", extra, finish, strlen(finish));
     harness_expect_error(&h, 403, "forbidden");

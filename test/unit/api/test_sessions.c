@@ -56,6 +56,7 @@ static void a_session_is_created(void **state)
     assert_string_equal(h.asked.participant, "Zoë");
     assert_int_equal(h.asked.entropy[31], 32);
     assert_string_equal(harness_header(&h, "Reelhaul-Generation"), "gen1");
+    assert_string_equal(harness_header(&h, "Location"), "/api/session/" TEST_SESSION);
     /* The body may be empty, with or without a type, and null is as good as absent. */
     assert_int_equal(harness_send(&h, "POST", "/api/session/create", "", NULL, 0), 200);
     assert_string_equal(harness_body(&h), expected);
@@ -523,6 +524,16 @@ static void one_video_of_a_session_is_asked_for_by_query(void **state)
     assert_string_equal(harness_header(&h, "Reelhaul-Chunks"), "0-4");
     assert_string_equal(harness_header(&h, "Reelhaul-State"), "open");
     assert_non_null(strstr(harness_body(&h), "\"videos\":[{"));
+    /* There is no such video yet: the session all the same, and who answers. */
+    h.second_code = RH_REPLY_UNKNOWN;
+    assert_int_equal(harness_get(&h, "/api/session/" TEST_SESSION "?video=video_9"), 200);
+    assert_null(harness_header(&h, "Reelhaul-State"));
+    assert_null(harness_header(&h, "Reelhaul-Chunks"));
+    assert_string_equal(harness_header(&h, "Reelhaul-Generation"), "gen1");
+    /* Not to know is not to be empty. */
+    h.second_code = RH_REPLY_OVERLOADED;
+    harness_get(&h, "/api/session/" TEST_SESSION "?video=video_9");
+    harness_expect_error(&h, 503, "overloaded");
     harness_get(&h, "/api/session/" TEST_SESSION "?video=..%2fx");
     harness_expect_error(&h, 400, "invalid_id");
     harness_get(&h, "/api/session/" TEST_SESSION "?video=a&video=b");
