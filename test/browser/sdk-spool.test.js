@@ -51,6 +51,25 @@ for (const spool of ['opfs', 'idb']) {
     });
 }
 
+test('each-part: what the server vouched for is freed while recording, and a crash still leaves a whole', async (t) => {
+    const it = await stage(t);
+    const page = await it.page();
+    const options = { policy: 'live', keepLocal: 'each-part' };
+    const made = await record(page, options, 12);
+    const segments = () => page.evaluate(async () => (await window.spoolFiles())
+        .filter((/** @type {string} */ path) => path.includes('/seg-')));
+    await until('segments to be freed', async () => {
+        const left = await segments();
+        return left.length > 0 && !left.some((/** @type {string} */ path) => path.endsWith('seg-000000'));
+    });
+    await it.crash();
+    const [upload] = await openAndFinish(await it.page(), options);
+    assert.equal(upload.state, 'completed');
+    const { bytes } = it.server.byVideo(made.videoId) ?? assert.fail('not on the server');
+    assert.ok(bytes.length >= made.bytes);
+    assert.ok(bytes.equals(noise(bytes.length, SEED)));
+});
+
 test('a torn last journal record costs its slice alone', async (t) => {
     const it = await stage(t);
     it.server.refuse = () => 503;

@@ -181,6 +181,18 @@ test('connections cut in mid-part cost only what had not arrived', async (t) => 
     }
 });
 
+test('what the server would refuse is refused before recording', async (t) => {
+    const it = await stage(t);
+    const page = await it.page();
+    await open(page);
+    for (const options of [{ videoId: '../x' }, { sessionId: 'a/b' }, { videoId: 'x'.repeat(129) },
+        { videoId: '-x' }, { metadata: { x: 'y'.repeat(20_000) } }]) {
+        await assert.rejects(page.evaluate((it) => window.reelhaul.addFile(new Blob(['x']), it), options), /TypeError/);
+    }
+    assert.deepEqual(await page.evaluate(() => window.spoolFiles().then((/** @type {string[]} */ files) =>
+        files.filter((path) => path.includes('journal')))), []);
+});
+
 test('people on one device are kept apart', async (t) => {
     const it = await stage(t);
     it.server.refuse = (entry) => (entry.path.endsWith('/chunk') ? 503 : null);

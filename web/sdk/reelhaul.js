@@ -16,7 +16,7 @@
  *   'resuming'  detail {count: number}         once, when uploads of an earlier visit go on
  *   'safe'      detail {safe: boolean, stored: boolean}   safe: all is on the server; stored: closing
  *               the tab loses no byte (what is not yet sent goes on at the next visit)
- *   'storage'   detail StorageTrouble          local space ran out; see types.js
+ *   'storage'   detail StorageTrouble          local space ran out; see types.d.ts
  * @module
  */
 
@@ -45,6 +45,9 @@ const TYPES = [
     'video/webm;codecs=vp9,opus', 'video/webm;codecs=vp8,opus', 'video/webm', 'video/mp4',
 ];
 const KEEP = { 'until-proven': 0, 'each-part': 1, 'for-good': 2 };
+/** As the server checks ids. */
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+const METADATA_MAX = 16_000; // characters; up to four bytes each must fit the engine's 64 KiB
 const SCREENS_OPEN = ['instructions', 'countdown', 'complete'];
 
 export class Reelhaul extends EventTarget {
@@ -385,12 +388,17 @@ export class Reelhaul extends EventTarget {
     }
 }
 
-/** @param {'recording'|'file'} source @param {string} mimeType @param {FileOptions} options @returns {Meta} */
+/** Throws TypeError for what the server would refuse anyway: better now than after the recording.
+ * @param {'recording'|'file'} source @param {string} mimeType @param {FileOptions} options @returns {Meta} */
 function metaOf(source, mimeType, { sessionId = '', videoId, promptId = '', metadata = {} }) {
     const id = videoId ?? crypto.randomUUID();
+    for (const name of [id, sessionId || id]) {
+        if (!NAME.test(name) || name.includes('..')) throw new TypeError(`not a name the server takes: ${name}`);
+    }
+    const all = promptId ? { prompt_id: promptId, ...metadata } : metadata;
+    if (JSON.stringify(all).length > METADATA_MAX) throw new TypeError('the metadata is too large');
     return {
         format: 1, rec: newTakeId(), sessionId, videoId: id, promptId, mimeType, source,
-        name: nameFor(promptId || id, mimeType),
-        metadata: promptId ? { prompt_id: promptId, ...metadata } : metadata, createdAt: Date.now(),
+        name: nameFor(promptId || id, mimeType), metadata: all, createdAt: Date.now(),
     };
 }

@@ -138,7 +138,13 @@ export class Uploader {
     /** Gives a take up on both ends. Its folder goes when its owner lets go of it. @param {string} rec */
     async discard(rec) {
         const take = this.#takes.get(rec);
-        if (!take || take.row.discarded) return;
+        if (!take) {
+            // Gone already, or its owner's news was lost: then it is asked again after the roll-call.
+            const gone = await this.#ifFree(rec, () => this.#host.spool.forget(rec, null));
+            if (!gone) this.#take(rec);
+            return;
+        }
+        if (take.row.discarded) return;
         take.row.discarded = true;
         await this.#host.ledger.putTakes([take.row]);
         if (take.added) this.#tell({ type: 'cancel', upload: rec });
