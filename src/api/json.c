@@ -42,6 +42,10 @@ bool api_json_parse(struct rh_exchange *x, json_t **out)
     *out = json_loadb((const char *)x->held, x->held_size, JSON_REJECT_DUPLICATES, &error);
     if (*out != NULL)
         return true;
+    if (json_error_code(&error) == json_error_out_of_memory) {
+        api_fail(x, "overloaded", NULL);
+        return false;
+    }
     /* jansson's text quotes the input, which is not ours to repeat. */
     if (json_error_code(&error) == json_error_duplicate_key)
         api_fail(x, "bad_json", "A key comes twice in the JSON, near line %d.", error.line);
