@@ -159,6 +159,19 @@ describe('the flow', () => {
         });
     });
 
+    it('waits before the next recording where the mode says so', async () => {
+        await withPage({}, async (page) => {
+            await begin(page);
+            await page.evaluate(() => {
+                window.double.gate = new Promise((resolve) => { window.double.open = resolve; });
+            });
+            await page.locator('#start').click();
+            await shows(page, '#start .label', 'Waiting for the last upload…');
+            await page.evaluate(() => window.double.open());
+            await page.locator('#stop').waitFor();
+        });
+    });
+
     it('stops at the limit, and not before the least time', async () => {
         const short = await serve({ ...PROMPTS, countdownSeconds: 0, prompts: [
             { id: 'one', title: 'Short', instructions: '', minSeconds: 1, maxSeconds: 2 }] });

@@ -171,6 +171,7 @@ export const strings = {
         secondsLeft: (seconds) => `${plural(seconds, 'second', 'seconds')} left`,
         preview: 'Your camera',
         startFailed: 'The recording could not be started.',
+        stopFailed: 'The recording could not be finished. What was saved is offered again after a reload.',
         changeDevices: 'Change devices',
     },
     review: {
@@ -181,6 +182,7 @@ export const strings = {
         empty: 'Nothing was recorded. Please record it again.',
         noPlayback: 'This take cannot be played here, but it is complete. You can keep it.',
         playback: 'Your take',
+        notSaved: 'Your decision could not be written down. Please try again.',
         accept: 'Keep and continue',
         acceptLast: 'Keep and finish',
         retake: 'Record again',

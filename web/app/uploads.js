@@ -46,6 +46,7 @@ export class Uploads extends EventTarget {
         const reelhaul = await Reelhaul.open({ ...options, getToken: () => accessCode(),
             logLevel: logLevelOfPage(), orphans: 'ask' });
         const uploads = new Uploads(reelhaul, sitting);
+        Object.assign(window, { reelhaul }); // for the console: docs/troubleshooting.md
         uploads.changed();
         return uploads;
     }

@@ -219,7 +219,14 @@ export class PromptStep {
         if (label) setText(label, strings.prompt.saving);
         this.stopButton?.setAttribute('aria-disabled', 'true');
         this.frame.dataset.phase = 'saving';
-        this.end(await recording.stop());
+        try {
+            this.end(await recording.stop());
+        } catch (error) {
+            /* What is in the spool stays there and is offered again after a reload. */
+            showNotice('recording', `${strings.prompt.stopFailed} ${String(error)}`,
+                { kind: 'error', dismissable: true });
+            this.showReady();
+        }
     }
 
     /** The take is whole in the spool, by the button, the limit, or because the camera went away.

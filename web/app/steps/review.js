@@ -2,6 +2,7 @@
 /** Look at the take, then keep it or record it again. @module */
 import { button, download, el, focusStep, shapeFrame } from '../dom.js';
 import { clock, size } from '../format.js';
+import { hideNotice, showNotice } from '../parts/notices.js';
 import { findDuration } from '../parts/player.js';
 import { strings } from '../strings.js';
 
@@ -76,11 +77,13 @@ export class ReviewStep {
         for (const control of [this.accept, this.retake]) control.disabled = true;
         this.video.pause();
         try {
+            hideNotice('review');
             await decide();
             if (this.url) URL.revokeObjectURL(this.url);
         } catch (error) {
             for (const control of [this.accept, this.retake]) control.disabled = false;
-            throw error;
+            showNotice('review', `${strings.review.notSaved} ${String(error)}`,
+                { kind: 'error', dismissable: true });
         }
     }
 }
