@@ -135,7 +135,8 @@ void tell_progress(struct bench *b, uint32_t token, uint64_t bytes)
     bench_tell(b, event);
 }
 
-/* Whole takes are made while nothing may be sent, so that the first send comes with the last event. */
+/* Whole takes are made while nothing may be sent, so that the first send comes with the last event.
+ */
 void tell_take(struct bench *b, const char *upload, uint64_t size, uint64_t segment)
 {
     tell_kind(b, RH_EVENT_HOLD, "");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TEST_ENGINE_BENCH_H
 #define TEST_ENGINE_BENCH_H
-/* A workbench for the engine's tests: one engine, a clock, short ways to tell, and the actions of the last drain. */
+/* A workbench for the engine's tests: one engine, a clock, short ways to tell, and the actions of
+ * the last drain. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +37,8 @@ void bench_tell(struct bench *b, struct rh_event event);
 /* The same for an event that may err. */
 enum rh_error bench_try(struct bench *b, struct rh_event event);
 void bench_drain(struct bench *b);
-/* Lets time pass, waking at each wake that falls in it, until a send is asked for or the time is over. True: a send. */
+/* Lets time pass, waking at each wake that falls in it, until a send is asked for or the time is
+ * over. True: a send. */
 bool bench_until_send(struct bench *b, rh_ms ms);
 void bench_pass(struct bench *b, rh_ms ms);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The interval set against a bitmap: random acks, cuts and lists; every byte is compared after every step. */
+/* The interval set against a bitmap: random acks, cuts and lists; every byte is compared after
+ * every step. */
 #include "base/rng.h"
 #include "bench.h"
 #include "engine/ledger.h"
@@ -37,7 +38,8 @@ static void set_up(struct fixture *f, struct rh_rng *rng)
     memset(f->vouched, 0, sizeof f->vouched);
 }
 
-/* The intervals must be ascending, apart, and exactly the bitmap; what is verified must have the true checksum. */
+/* The intervals must be ascending, apart, and exactly the bitmap; what is verified must have the
+ * true checksum. */
 static void compare(const struct fixture *f)
 {
     uint8_t seen[BYTES] = {0};
@@ -65,9 +67,12 @@ static struct rh_range some_range(struct rh_rng *rng)
 static struct rh_ack ack_of(struct rh_rng *rng, struct rh_range r)
 {
     bool known = rh_rng_below(rng, 3) > 0;
-    return (struct rh_ack){r.offset, r.length,
+    return (struct rh_ack){r.offset,
+                           r.length,
                            known ? pattern_crc(r.offset, r.length) : 0,
-                           known, rh_rng_below(rng, 2) == 0, true};
+                           known,
+                           rh_rng_below(rng, 2) == 0,
+                           true};
 }
 
 static void step(struct fixture *f, struct rh_rng *rng)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Each policy's schedule, read off the engine, against the table of the document that asks for it. */
+/* Each policy's schedule, read off the engine, against the table of the document that asks for it.
+ */
 #include "bench.h"
 
 #define MIB 1048576u
 
-/* Fails the same upload again and again with a 500 and notes how long it takes to the next try. Returns the retries. */
+/* Fails the same upload again and again with a 500 and notes how long it takes to the next try.
+ * Returns the retries. */
 static unsigned schedule(struct bench *b, rh_ms *delays, unsigned max)
 {
     unsigned retries = 0;

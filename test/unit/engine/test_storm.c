@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Many small worlds, each with its own faults: at every action the promises hold, and once the faults stop every recording
- * completes. A failure prints its seed; STORM_SEED=n runs that one, STORM_SEEDS=n so many.
+ * Many small worlds, each with its own faults: at every action the promises hold, and once the
+ * faults stop every recording completes. A failure prints its seed; STORM_SEED=n runs that one,
+ * STORM_SEEDS=n so many.
  */
 #include "bench.h"
 #include "world.h"
@@ -14,7 +15,8 @@ static void one(uint64_t seed, uint32_t faults, uint64_t *crashes)
     world_init(&w, seed, NULL, faults, NULL, NULL);
     world_run(&w, 120000);
     world_heal(&w);
-    /* The longest wait is five minutes, and several uploads may have to sit theirs out one after the other. */
+    /* The longest wait is five minutes, and several uploads may have to sit theirs out one after
+     * the other. */
     world_run(&w, 4 * 3600 * 1000);
     *crashes += w.crashes;
     if (w.broken != NULL || !world_settled(&w)) {

@@ -270,7 +270,8 @@ static void record_more(struct world *w, struct world_upload *u)
     u->next_ms = w->now + 100 + rh_rng_below(&w->rng, 2000);
 }
 
-/* The sender dies between any two events, and starts from its records and what its spool still holds. */
+/* The sender dies between any two events, and starts from its records and what its spool still
+ * holds. */
 static void crash(struct world *w)
 {
     w->crashes++;
@@ -468,7 +469,8 @@ static void land(struct world *w, struct world_flight *f)
 
 /* ---- faults of the world itself ---- */
 
-/* Bytes that this sender was told to be safe, and freed early, are never lost: that is the server's promise. */
+/* Bytes that this sender was told to be safe, and freed early, are never lost: that is the server's
+ * promise. */
 static void amnesia(struct world *w)
 {
     w->generation++;

@@ -2,9 +2,10 @@
 #ifndef TEST_ENGINE_WORLD_H
 #define TEST_ENGINE_WORLD_H
 /*
- * A small world round one engine: recordings that grow, a spool, and a server that keeps what it acknowledged; between them
- * faults from a seed. It obeys every action, checks the promises at each, and can write the trace of events and actions. The
- * storm test runs it for many seeds; the trace test replays what it wrote in wasm.
+ * A small world round one engine: recordings that grow, a spool, and a server that keeps what it
+ * acknowledged; between them faults from a seed. It obeys every action, checks the promises at
+ * each, and can write the trace of events and actions. The storm test runs it for many seeds; the
+ * trace test replays what it wrote in wasm.
  */
 #include "base/rng.h"
 #include "reelhaul/engine.h"
@@ -15,16 +16,16 @@
 #define WORLD_FLIGHTS  32
 
 enum world_fault {
-    WORLD_LOSE_REQUESTS = 1,  /* broken before or in the middle of the body; the prefix is kept */
-    WORLD_LOSE_ANSWERS = 2,   /* the server did it, nobody heard */
-    WORLD_ERRORS = 4,         /* 5xx, 503 with Retry-After, 422, malformed */
-    WORLD_REFUSALS = 8,       /* 401, 507 */
-    WORLD_SILENCE = 16,       /* no answer and no end */
-    WORLD_OFFLINE = 32,       /* the network goes and comes */
-    WORLD_CRASHES = 64,       /* the sender dies and starts from its records and its spool */
-    WORLD_LEADERSHIP = 128,   /* another tab takes over and gives back */
-    WORLD_AMNESIA = 256,      /* the server is restored from an older copy */
-    WORLD_USER = 512,         /* pause, resume, hold, release, limit */
+    WORLD_LOSE_REQUESTS = 1, /* broken before or in the middle of the body; the prefix is kept */
+    WORLD_LOSE_ANSWERS = 2,  /* the server did it, nobody heard */
+    WORLD_ERRORS = 4,        /* 5xx, 503 with Retry-After, 422, malformed */
+    WORLD_REFUSALS = 8,      /* 401, 507 */
+    WORLD_SILENCE = 16,      /* no answer and no end */
+    WORLD_OFFLINE = 32,      /* the network goes and comes */
+    WORLD_CRASHES = 64,      /* the sender dies and starts from its records and its spool */
+    WORLD_LEADERSHIP = 128,  /* another tab takes over and gives back */
+    WORLD_AMNESIA = 256,     /* the server is restored from an older copy */
+    WORLD_USER = 512,        /* pause, resume, hold, release, limit */
     WORLD_ALL = 1023,
 };
 
@@ -89,7 +90,8 @@ struct world {
     const char *broken; /* the first promise that was broken, or NULL */
 };
 
-/* Everything follows from the seed: policy (of `policy`, or one by the seed if NULL), sizes, faults (within `faults`). */
+/* Everything follows from the seed: policy (of `policy`, or one by the seed if NULL), sizes, faults
+ * (within `faults`). */
 void world_init(struct world *w, uint64_t seed, const char *policy, uint32_t faults,
                 world_sink sink, void *sink_context);
 void world_finish(struct world *w);
