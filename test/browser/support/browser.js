@@ -11,6 +11,20 @@ import { chromium } from 'playwright-core';
 
 const executable = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
+/** Browsers of this process, by their group: none may outlive a test run that is broken off. @type {Set<number>} */
+const running = new Set();
+const endAll = () => {
+    for (const pid of running) {
+        try {
+            process.kill(-pid, 'SIGKILL');
+        } catch {
+            // it ended by itself
+        }
+    }
+};
+process.once('exit', endAll);
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => process.exit(1));
+
 /** @typedef {import('playwright-core').Page} Page */
 /** @typedef {import('playwright-core').BrowserContext} BrowserContext */
 
@@ -45,6 +59,9 @@ export class Browser {
             ...(camera ? [`--use-file-for-fake-video-capture=${camera}`] : []),
             ...args, 'about:blank',
         ], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+        const pid = /** @type {number} */ (child.pid);
+        running.add(pid);
+        child.once('close', () => running.delete(pid));
         const address = await new Promise((resolve, reject) => {
             let said = '';
             child.stderr.on('data', (data) => {
