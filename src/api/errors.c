@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The one error table: code → status, message, hint. Nothing else in this room names a status of an
- * error. */
+/*
+ * The one error table: code → status, message, hint. Nothing else in this room names a status of
+ * an error.
+ */
 #include <string.h>
 
 #include "api/internal.h"
