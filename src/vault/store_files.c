@@ -359,7 +359,7 @@ static enum rh_error read_through(int fd, uint64_t offset, uint64_t length, int 
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0) {
-            error = got == 0 ? RH_ERR_RANGE : error_of(errno);
+            error = got == 0 ? RH_ERR_UNKNOWN : error_of(errno);
             break;
         }
         *crc64 = rh_crc64_update(*crc64, block, (size_t)got);
@@ -411,12 +411,26 @@ static enum rh_error stitch(const struct store_files *store, const struct rh_sto
     return error;
 }
 
+/* A hole reads as zeros and takes no room; not every file system has them. */
+static bool punch(int fd, uint64_t offset, uint64_t length)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return false;
+    if ((uint64_t)status.st_size < offset + length && ftruncate(fd, (off_t)(offset + length)) != 0)
+        return false;
+    return length == 0 || fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                                    (off_t)length) == 0;
+}
+
 static enum rh_error zero(const struct rh_store_job *job)
 {
     static const uint8_t zeros[64u << 10];
     uint64_t offset = job->offset;
     uint64_t left = job->length;
     enum rh_error error = RH_OK;
+    if (punch(extent_of(job->handle)->fd, offset, left))
+        return RH_OK;
     while (left > 0 && error == RH_OK) {
         size_t step = left < sizeof zeros ? (size_t)left : sizeof zeros;
         error = write_all(extent_of(job->handle)->fd, zeros, step, offset);

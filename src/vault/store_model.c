@@ -462,6 +462,17 @@ const uint8_t *rh_store_model_look(const struct rh_store *store,
     return bytes != NULL ? bytes : nothing;
 }
 
+const uint8_t *rh_store_model_load(const struct rh_store *store, const char *path, size_t *size)
+{
+    static const uint8_t nothing[1];
+    const struct rh_disk_file *file =
+        rh_disk_find(&((const struct store_model *)store)->disk.seen, path);
+    if (file == NULL)
+        return NULL;
+    *size = file->size;
+    return file->seen != NULL ? file->seen : nothing;
+}
+
 bool rh_store_model_flip(struct rh_store *store, const struct rh_store_target *target,
                          enum rh_store_model_file which, uint64_t index, uint64_t offset)
 {

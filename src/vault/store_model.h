@@ -39,6 +39,8 @@ enum rh_store_model_file {
 const uint8_t *rh_store_model_look(const struct rh_store *, const struct rh_store_target *,
                                    enum rh_store_model_file, uint64_t index, bool durable,
                                    size_t *size);
+/* What a reader gets at a path, or NULL. */
+const uint8_t *rh_store_model_load(const struct rh_store *, const char *path, size_t *size);
 /* Bit rot: turns a bit, in what is seen and what is durable. False: there is no such byte. */
 bool rh_store_model_flip(struct rh_store *, const struct rh_store_target *,
                          enum rh_store_model_file, uint64_t index, uint64_t offset);
