@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 
@@ -31,11 +32,13 @@ test('below the reserve new bytes are refused, the rest goes on', async (t) => {
 
 /** A small file system; null where this user may not mount. */
 function mountSmall(t, size) {
-    const place = temporaryDirectory(t);
+    const place = fs.mkdtempSync(path.join(os.tmpdir(), 'reelhaul-small-'));
     const ran = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', place]);
-    if (ran.status !== 0) return null;
-    t.after(() => spawnSync('umount', ['-l', place]));
-    return place;
+    t.after(() => {
+        if (ran.status === 0) spawnSync('umount', ['-l', place]);
+        fs.rmdirSync(place);
+    });
+    return ran.status === 0 ? place : null;
 }
 
 test('a disk that fills up in the middle of a part, and is emptied again', async (t) => {
