@@ -188,3 +188,12 @@ export function parseAnswers(bytes) {
 export function get(target, server, extra = '') {
     return `GET ${target} HTTP/1.1\r\nHost: ${server.host}\r\n${extra}\r\n`;
 }
+
+/** Asks until the one video of a session is done: stitching goes on after the last answer. */
+export async function finished(server, session) {
+    for (;;) {
+        const { videos } = (await request(server, 'GET', `/api/session/${session}`)).json();
+        if (videos[0]?.state === 'done') return;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+}

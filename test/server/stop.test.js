@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { connect, get, postJson, request, startServer } from './server.js';
+import { connect, finished, get, postJson, request, startServer } from './server.js';
 import { beginPart, finalize, init, makeBytes, sendPart, sha256, status, until } from './videos.js';
 
 test('SIGTERM finishes the part that is coming, and exits 0', async (t) => {
@@ -129,6 +129,7 @@ test('kill -9 between form chunks', async (t) => {
         await server.stop('SIGKILL');
         server = await startServer(t, { data: server.data });
     }
+    await finished(server, session_id);
     const fetched = await request(server, 'GET', `/recordings/${session_id}/v.webm`);
     assert.equal(fetched.status, 200);
     assert.equal(sha256(fetched.bytes), sha256(Buffer.concat(parts)));
