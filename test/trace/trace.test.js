@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * The same events give the same actions natively and in wasm, byte for byte. make_trace writes what the native engine did in a
+ * storm (faults, crashes, replays); the wasm engine gets the same events. REELHAUL_BUILD names the build folder, else the
+ * usual ones are looked through.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Brain, decodeAction } from '../../web/sdk/brain.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const TOOL = 'test/unit/engine/make_trace';
+const WASM = 'src/wire/engine.wasm';
+
+function buildFolder() {
+    const folders = process.env['REELHAUL_BUILD'] ? [process.env['REELHAUL_BUILD']]
+        : ['asan', 'release', 'clang', 'debug'].map((kind) => path.join(root, 'build', kind));
+    const found = folders.find((folder) => existsSync(path.join(folder, TOOL)) && existsSync(path.join(folder, WASM)));
+    if (!found) throw new Error('No make_trace and engine.wasm: run script/build asan, or set REELHAUL_BUILD.');
+    return found;
+}
+
+/** @param {Buffer} file @returns {Generator<{tag: string, bytes: Buffer}>} */
+function* frames(file) {
+    for (let at = 0; at < file.length;) {
+        const size = file.readUInt32LE(at + 1);
+        yield { tag: String.fromCharCode(file[at] ?? 0), bytes: file.subarray(at + 5, at + 5 + size) };
+        at += 5 + size;
+    }
+}
+
+/** @param {WebAssembly.Module} module @param {string} text @returns {Promise<Brain>} */
+async function engine(module, text) {
+    const { policy, seed, ...fields } = Object.fromEntries(text.trim().split('\n').map((line) => line.split('=')));
+    const overrides = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, Number(value)]));
+    return Brain.load({ module, policy, overrides, seed: BigInt(seed) });
+}
+
+/** Runs the trace; returns how much there was. @param {Buffer} file @param {WebAssembly.Module} module */
+async function replay(file, module) {
+    /** @type {Brain|null} */
+    let brain = null;
+    const seen = { events: 0, actions: 0, engines: 0 };
+    /** @type {Set<string>} */
+    const kinds = new Set();
+    for (const { tag, bytes } of frames(file)) {
+        if (tag !== 'A' && brain) assert.equal(brain.nextCode(), null, 'wasm wants to do more');
+        if (tag === 'N') {
+            brain = await engine(module, bytes.toString());
+            seen.engines++;
+        } else if (tag === 'E') {
+            brain?.tellCode(bytes);
+            seen.events++;
+        } else {
+            const got = brain?.nextCode() ?? new Uint8Array();
+            if (Buffer.compare(got, bytes) !== 0) {
+                const show = (/** @type {Uint8Array} */ b) => (b.length > 0 ? decodeAction(b) : null);
+                assert.deepEqual(show(got), show(new Uint8Array(bytes)), `action ${seen.actions}`);
+                assert.fail(`action ${seen.actions} differs in its bytes`);
+            }
+            kinds.add(decodeAction(got).type);
+            seen.actions++;
+        }
+    }
+    return { ...seen, kinds };
+}
+
+for (const [policy, seed] of /** @type {[string, number][]} */ ([
+    ['never-give-up', 1003], ['sequential', 1007], ['live', 1012], ['patient', 1019], ['live', 1031], ['never-give-up', 1055],
+])) {
+    test(`native and wasm agree: ${policy}, seed ${seed}`, async () => {
+        const folder = buildFolder();
+        const module = await WebAssembly.compile(await readFile(path.join(folder, WASM)));
+        const file = execFileSync(path.join(folder, TOOL), [String(seed), policy, '30'],
+            { maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] });
+        const { events, actions, kinds } = await replay(file, module);
+        assert.ok(events > 500 && actions > 500, `${events} events, ${actions} actions: a trace worth comparing`);
+        for (const kind of ['send', 'persist', 'notify', 'wake_at', 'forget', 'notify_queue']) assert.ok(kinds.has(kind), kind);
+    });
+}
+
+test('a difference is seen', async () => {
+    const folder = buildFolder();
+    const module = await WebAssembly.compile(await readFile(path.join(folder, WASM)));
+    const file = execFileSync(path.join(folder, TOOL), ['1003', 'live', '5'],
+        { maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] });
+    const text = 'part_bytes=16384';
+    const at = file.indexOf(text);
+    assert.ok(at > 0);
+    file.write('part_bytes=16380', at);
+    await assert.rejects(replay(file, module));
+});
