@@ -378,7 +378,7 @@ void rh_store_model_set_faults(struct rh_store *store, const struct rh_disk_faul
 void rh_store_model_stop_after(struct rh_store *store, uint64_t steps)
 {
     struct rh_disk *disk = &model_of(store)->disk;
-    disk->stop_at = disk->steps + (steps == 0 ? 1 : steps);
+    disk->stop_at = steps == 0 ? 0 : disk->steps + steps;
 }
 
 bool rh_store_model_is_stopped(const struct rh_store *store)

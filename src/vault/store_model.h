@@ -14,6 +14,7 @@
 #include "vault/store.h"
 
 void rh_store_model_set_faults(struct rh_store *, const struct rh_disk_faults *);
+/* 0: not any more. */
 void rh_store_model_stop_after(struct rh_store *, uint64_t steps);
 bool rh_store_model_is_stopped(const struct rh_store *);
 uint64_t rh_store_model_steps(const struct rh_store *);
