@@ -23,6 +23,7 @@ struct bench {
     struct rh_engine *engine;
     struct rh_policy policy;
     rh_ms now;
+    rh_ms wake; /* asked for last, RH_MS_NEVER once it came */
     struct rh_action actions[BENCH_ACTIONS];
     uint8_t records[BENCH_ACTIONS][512];
     unsigned count;
