@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIM_CHECK_H
+#define SIM_CHECK_H
+/*
+ * The truth, and the invariants (docs/internals/sim.md has their numbers). Both sides report what
+ * they say and do; what was promised is remembered here and compared with what is there.
+ */
+#include "ranges.h"
+
+struct sim;
+
+/* One recording, as it really is. */
+struct sim_upload {
+    uint32_t index;
+    char name[24]; /* the sender's id of it, and its name at the receiver */
+    size_t device;
+    const uint8_t *bytes; /* the source; constant, made of (upload, offset) */
+    uint64_t planned;     /* how much will be recorded, if nothing stops it */
+    bool grows;           /* the end is not known before it is sealed */
+    bool sealed;
+    uint64_t size;       /* once sealed */
+    uint64_t part_bytes; /* geometry of chunks */
+    rh_ms sealed_ms;
+    bool cancelled; /* the user gave it up: it may end in any way */
+    bool completed; /* the sender says so */
+    uint64_t sends;
+    rh_ms sent_first_ms;
+};
+
+/* One upload as the receiver knows it. */
+struct sim_object {
+    char id[40];
+    struct sim_upload *upload;
+    struct sim_ranges acked; /* what the receiver vouched for */
+    bool deleting;           /* somebody asked for its deletion */
+    bool done;
+    uint64_t lease_max; /* of the number of the only lease, among successful writes */
+};
+
+struct sim_check {
+    struct sim_object *objects[64];
+    size_t object_count;
+};
+
+/* What a reply of the vault vouches for. */
+struct sim_said {
+    const char *id;
+    const char *name;
+    bool done;
+    bool partial;
+    uint64_t total;
+    uint64_t crc64; /* done: of the whole */
+    bool by_chunks;
+    bool has_receipt;
+    struct rh_range receipt;
+    uint64_t receipt_crc64;
+    const struct rh_range *durable;
+    size_t durable_count;
+    bool durable_cut; /* there may be more */
+    const struct rh_range *chunks;
+    size_t chunk_runs;
+};
+
+/* 1 and 3: called when the vault lets a reply go, in that order. */
+void sim_check_said(struct sim *, const struct sim_said *);
+/* 1: a head that leaves the receiver says nothing that no reply said. */
+void sim_check_head(struct sim *, const char *head);
+/* 5 of the design's promises: nothing is written over what was vouched for. */
+void sim_check_written(struct sim *, const char *id, uint64_t offset, uint64_t length);
+/* 1, 2 and 10 for one object, or all: after whatever may have taken bytes away. */
+void sim_check_object(struct sim *, const char *id);
+void sim_check_all(struct sim *);
+/* 4 and 10: bytes of the spool are about to go. */
+void sim_check_forget(struct sim *, struct sim_upload *, uint64_t offset, uint64_t length);
+/* 2 and 5: the sender says that an upload is complete. */
+void sim_check_completed(struct sim *, struct sim_upload *, bool sequential);
+/* A writer's lease: who is older than one that succeeded before it was asked must not succeed. */
+uint64_t sim_check_lease_floor(struct sim *, const char *id);
+void sim_check_lease(struct sim *, const char *id, uint64_t number, uint64_t floor);
+void sim_check_deleting(struct sim *, const char *id);
+/* 2 at the very end: one object an upload. */
+void sim_check_end(struct sim *);
+void sim_check_finish(struct sim_check *);
+
+#endif

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/* A device's life: its recordings, its user, its crashes. */
+#include "device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "sender.h"
+#include "source.h"
+
+static void about(struct rh_event *event, enum rh_event_kind kind, const struct sim_upload *upload)
+{
+    memset(event, 0, sizeof *event);
+    event->kind = kind;
+    if (upload != NULL)
+        strcpy(event->upload, upload->name);
+}
+
+static void tell_about(struct sim *sim, struct sim_device *device, enum rh_event_kind kind,
+                       const struct sim_upload *upload)
+{
+    struct rh_event event;
+    about(&event, kind, upload);
+    sim_device_tell(sim, device, &event);
+}
+
+/* ---- recording ---- */
+
+static void tell_sealed(struct sim *sim, struct sim_device *device, struct sim_take *take)
+{
+    struct rh_event event;
+    sim_take_seal(take, sim->now_ms);
+    sim_note(sim, take->upload, "sealed with %llu bytes", (unsigned long long)take->upload->size);
+    about(&event, RH_EVENT_SEALED, take->upload);
+    event.sealed.size = take->upload->size;
+    event.sealed.crc64 = take->crc64;
+    sim_device_tell(sim, device, &event);
+}
+
+/* The take that an event of this device is about; NULL when it died meanwhile. */
+static struct sim_device *device_of_life(struct sim *sim, uint64_t life)
+{
+    for (size_t i = 0; i < sim->device_count; i++) {
+        if (sim->devices[i]->life == life)
+            return sim->devices[i];
+    }
+    return NULL;
+}
+
+static void slice(struct sim *sim, void *context, uint64_t life);
+
+static void segment_durable(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_take *take = context;
+    struct sim_device *device = sim->ending ? NULL : device_of_life(sim, life);
+    struct rh_event event;
+    if (device == NULL || take->gone || take->upload->cancelled)
+        return;
+    const struct sim_segment *segment = sim_take_sync(take);
+    if (segment == NULL)
+        return;
+    about(&event, RH_EVENT_SPOOLED, take->upload);
+    event.spooled.offset = segment->offset;
+    event.spooled.length = segment->length;
+    event.spooled.crc64 = segment->crc64;
+    sim_device_tell(sim, device, &event);
+    if (device->life == life && take->over && take->durable == take->count && !take->sealed)
+        tell_sealed(sim, device, take);
+}
+
+static void slice(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_take *take = context;
+    struct sim_device *device = sim->ending ? NULL : device_of_life(sim, life);
+    if (device == NULL || take->over || take->upload->cancelled)
+        return;
+    uint64_t left = take->upload->planned - sim_take_end(take, false);
+    uint64_t length = left;
+    if (left > 1)
+        length = 1 + sim_below(sim, left < 200000 ? left : 200000);
+    if (length > 0) {
+        sim_take_append(take, length);
+        sim_in(sim, 1 + sim_below(sim, 30), segment_durable, take, life);
+    }
+    take->over = length == left;
+    if (take->over && left == 0)
+        tell_sealed(sim, device, take);
+    else if (!take->over)
+        sim_in(sim, sim_between(sim, 20, 2500), slice, take, life);
+}
+
+static void begin_take(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_take *take = context;
+    struct sim_device *device = sim->ending ? NULL : device_of_life(sim, life);
+    struct rh_event event;
+    if (device == NULL || take->begun)
+        return;
+    take->begun = true;
+    sim_note(sim, take->upload, "%s begins, %llu bytes planned",
+             take->upload->grows ? "a recording" : "a file",
+             (unsigned long long)take->upload->planned);
+    about(&event, RH_EVENT_ADDED, take->upload);
+    event.added.size = take->upload->grows ? RH_SIZE_UNKNOWN : take->upload->planned;
+    sim_device_tell(sim, device, &event);
+    if (device->life == life)
+        slice(sim, take, life);
+}
+
+static void plan_takes(struct sim *sim, struct sim_device *device)
+{
+    for (size_t i = 0; i < device->spool.count; i++) {
+        struct sim_take *take = &device->spool.takes[i];
+        if (!take->begun)
+            sim_in(sim, sim_below(sim, 20000), begin_take, take, device->life);
+    }
+}
+
+/* After a crash: a recorder that died leaves what is durable; a file is read on. */
+static void resume_takes(struct sim *sim, struct sim_device *device)
+{
+    for (size_t i = 0; i < device->spool.count; i++) {
+        struct sim_take *take = &device->spool.takes[i];
+        bool cut_short = take->count < take->durable || take->upload->grows;
+        if (!take->begun || take->sealed || take->upload->cancelled)
+            continue;
+        take->over = false;
+        if (cut_short) {
+            sim_take_seal(take, sim->now_ms);
+            sim_note(sim, take->upload, "cut short at %llu bytes",
+                     (unsigned long long)take->upload->size);
+        } else {
+            sim_in(sim, 1, slice, take, device->life);
+        }
+    }
+}
+
+/* ---- life and death ---- */
+
+static void make_lead(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_tab *tab = context;
+    if (!sim->ending && life == tab->life && tab->lease_number == tab->device->fence)
+        sim_tab_lead(sim, tab);
+}
+
+static void start_tab(struct sim *sim, struct sim_device *device, size_t index)
+{
+    struct sim_tab *tab = &device->tabs[index];
+    sim_tab_start(sim, tab);
+    if (tab->life != 0)
+        sim_in(sim, sim_below(sim, 500), make_lead, tab, tab->life);
+}
+
+static void restart(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_device *device = context;
+    if (sim->ending || life != device->life)
+        return;
+    resume_takes(sim, device);
+    start_tab(sim, device, 0);
+    if (device->life == life)
+        plan_takes(sim, device);
+}
+
+void sim_device_start(struct sim *sim, struct sim_device *device)
+{
+    restart(sim, device, device->life);
+}
+
+void sim_device_crash(struct sim *sim, struct sim_device *device)
+{
+    if (device->session[0] == '\0')
+        return;
+    sim_note(sim, NULL, "device %zu crashes", device->index);
+    device->life = ++device->lives;
+    device->crash_in = 0;
+    for (size_t i = 0; i < SIM_TABS; i++)
+        sim_tab_stop(sim, &device->tabs[i]);
+    sim_spool_crash(&device->spool);
+    sim_in(sim, sim_between(sim, 100, 30000), restart, device, device->life);
+}
+
+void sim_device_crash_after(struct sim *sim, struct sim_device *device, uint32_t actions)
+{
+    (void)sim;
+    device->crash_in = actions;
+}
+
+/* The tab that lost the lock hears of it at last. */
+static void lose_lead(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_tab *tab = context;
+    if (sim->ending || life != tab->life || tab->lease_number == tab->device->fence)
+        return;
+    tab->leads = false;
+    struct rh_event event = {.kind = RH_EVENT_LEADER_LOST};
+    (void)sim_tab_tell(sim, tab, &event);
+    if (life == tab->life)
+        sim_tab_stop(sim, tab);
+}
+
+void sim_device_fight(struct sim *sim, struct sim_device *device)
+{
+    struct sim_tab *leader = sim_device_leader(device);
+    if (leader == NULL)
+        return;
+    size_t other = leader == &device->tabs[0] ? 1 : 0;
+    if (device->tabs[other].life != 0)
+        sim_tab_stop(sim, &device->tabs[other]);
+    uint64_t life = device->life;
+    sim_in(sim, sim_below(sim, 15000), lose_lead, leader, leader->life);
+    start_tab(sim, device, other);
+    if (device->life == life)
+        sim_note(sim, NULL, "device %zu: two tabs fight", device->index);
+}
+
+void sim_device_wall_jump(struct sim *sim, struct sim_device *device)
+{
+    device->wall_skew_ms = ((int64_t)sim_below(sim, 20) - 10) * (int64_t)365 * 24 * 3600 * 1000;
+}
+
+/* ---- the user ---- */
+
+static void undo_pause(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_device *device = context;
+    if (!sim->ending && life == device->life)
+        tell_about(sim, device, RH_EVENT_RESUME, NULL);
+}
+
+void sim_device_user(struct sim *sim, struct sim_device *device)
+{
+    struct sim_take *take = &device->spool.takes[sim_below(sim, device->spool.count)];
+    uint64_t what = sim_below(sim, 100);
+    if (!take->begun || sim_device_leader(device) == NULL)
+        return;
+    if (what < 40) {
+        sim_note(sim, take->upload, "the user pauses");
+        tell_about(sim, device, RH_EVENT_PAUSE, take->upload);
+        sim_in(sim, sim_below(sim, 60000), undo_pause, device, device->life);
+    } else if (what < 60) {
+        sim_note(sim, take->upload, "the user resumes");
+        tell_about(sim, device, RH_EVENT_RESUME, take->upload);
+    } else if (what < 90) {
+        sim_note(sim, take->upload, "the user retries");
+        tell_about(sim, device, RH_EVENT_RETRY, take->upload);
+    } else if (!take->upload->completed) {
+        sim_note(sim, take->upload, "the user cancels");
+        take->upload->cancelled = true;
+        tell_about(sim, device, RH_EVENT_CANCEL, take->upload);
+    }
+}
+
+void sim_device_weather(struct sim *sim, struct sim_device *device)
+{
+    struct rh_event event = {.kind = RH_EVENT_STORAGE};
+    event.storage.level = sim->weather[SIM_PRESSURE] ? RH_PRESSURE_CRITICAL : RH_PRESSURE_NONE;
+    sim_device_tell(sim, device, &event);
+    /* A network that is down may look up, or the other way round for a while. */
+    if (sim_chance(sim, 700) || sim->healed) {
+        event.kind = RH_EVENT_NETWORK;
+        event.network.up = !sim->weather[SIM_NETWORK_DOWN];
+        event.network.metered = false;
+        sim_device_tell(sim, device, &event);
+    }
+}
+
+/* ---- healing ---- */
+
+void sim_device_heal(struct sim *sim, struct sim_device *device)
+{
+    device->crash_in = 0;
+    sim_device_weather(sim, device);
+    tell_about(sim, device, RH_EVENT_RESUME, NULL);
+    /* Whoever lost the lead by an answer alone takes the lock anew. */
+    struct sim_tab *leader = sim_device_leader(device);
+    if (leader != NULL)
+        sim_tab_lead(sim, leader);
+}
+
+void sim_device_retry(struct sim *sim, struct sim_device *device)
+{
+    tell_about(sim, device, RH_EVENT_RESUME, NULL);
+    tell_about(sim, device, RH_EVENT_RETRY, NULL);
+}
+
+bool sim_device_settled(struct sim *sim, const struct sim_device *device, size_t *failed)
+{
+    const struct sim_tab *leader = NULL;
+    (void)sim;
+    for (size_t i = 0; i < SIM_TABS; i++) {
+        if (device->tabs[i].life != 0 && device->tabs[i].lease_number == device->fence)
+            leader = &device->tabs[i];
+    }
+    if (leader == NULL)
+        return false;
+    for (size_t i = 0; i < device->spool.count; i++) {
+        const struct sim_take *take = &device->spool.takes[i];
+        const struct sim_shown *shown = &leader->shown[take->upload->index];
+        if (take->upload->cancelled)
+            continue;
+        if (!take->sealed || !shown->known)
+            return false;
+        if (shown->state == RH_UPLOAD_FAILED)
+            (*failed)++;
+        else if (shown->state != RH_UPLOAD_COMPLETED)
+            return false;
+    }
+    return true;
+}
+
+void sim_device_explain(struct sim *sim, const struct sim_device *device)
+{
+    for (size_t i = 0; i < device->spool.count; i++) {
+        const struct sim_take *take = &device->spool.takes[i];
+        for (size_t k = 0; k < SIM_TABS; k++) {
+            const struct sim_shown *shown = &device->tabs[k].shown[take->upload->index];
+            if (device->tabs[k].life != 0)
+                sim_note(sim, take->upload, "%s (%s, %s): tab %zu%s shows state %d, reason %d",
+                         take->upload->name, device->policy.name,
+                         take->upload->sealed ? "sealed" : "not sealed", k,
+                         device->tabs[k].lease_number == device->fence ? ", leading," : "",
+                         shown->state, shown->reason);
+        }
+    }
+}
+
+/* ---- birth ---- */
+
+static void make_policy(struct sim *sim, struct sim_device *device)
+{
+    uint32_t part = 4096u << sim_below(sim, 6);
+    bool form = sim_chance(sim, 250);
+    device->dialect = form ? &rh_wire_form : &rh_wire_videos;
+    device->policy = rh_policies[sim_below(sim, rh_policies_count)];
+    if (form && sim_chance(sim, 600))
+        device->policy = *rh_policy_find(rh_bytes_of("form"));
+    struct rh_policy *policy = &device->policy;
+    policy->part_bytes = part;
+    policy->part_bytes_min = policy->part_bytes_min > part ? part : part / 4;
+    policy->traits |= rh_wire_traits(device->dialect);
+    policy->idle_ms_max = 20000;
+    if (sim_chance(sim, 300))
+        policy->keep = RH_KEEP_UNTIL_RECEIPT;
+    device->limits = (struct rh_limits){.uploads_max = 12,
+                                        .segments_max = 64 << sim_below(sim, 4),
+                                        .intervals_max = 256,
+                                        .parts_max = 8 + (uint32_t)sim_below(sim, 24)};
+}
+
+static void make_upload(struct sim *sim, struct sim_device *device)
+{
+    struct sim_upload *upload = &sim->uploads[sim->upload_count];
+    struct sim_take *take = &device->spool.takes[device->spool.count++];
+    uint64_t kind = sim_below(sim, 100);
+    memset(upload, 0, sizeof *upload);
+    upload->index = (uint32_t)sim->upload_count++;
+    upload->device = device->index;
+    (void)snprintf(upload->name, sizeof upload->name, "take-%u", upload->index);
+    upload->bytes = sim_source(upload->index);
+    upload->part_bytes = device->policy.part_bytes;
+    upload->grows = sim_chance(sim, 600);
+    if (kind < 5)
+        upload->planned = 0;
+    else if (kind < 15)
+        upload->planned = 1 + sim_below(sim, 2000);
+    else if (kind < 90)
+        upload->planned = 1 + sim_below(sim, device->policy.part_bytes * 12);
+    else
+        upload->planned = 1 + sim_below(sim, (uint64_t)device->policy.part_bytes * 40);
+    if (upload->planned > SIM_SIZE_MAX)
+        upload->planned = SIM_SIZE_MAX;
+    /* The sessions API cannot say that a video is empty. */
+    if (device->dialect == &rh_wire_form && upload->planned == 0)
+        upload->planned = 1;
+    memset(take, 0, sizeof *take);
+    take->upload = upload;
+}
+
+void sim_device_create(struct sim *sim)
+{
+    struct sim_device *device = calloc(1, sizeof *device);
+    RH_ASSERT(device != NULL);
+    device->sim = sim;
+    device->index = sim->device_count;
+    /* Lives of devices and tabs are told apart by their number alone. */
+    device->lives = (uint64_t)(device->index + 1) << 32;
+    device->life = ++device->lives;
+    sim->devices[sim->device_count++] = device;
+    for (size_t i = 0; i < SIM_TABS; i++) {
+        device->tabs[i].sim = sim;
+        device->tabs[i].device = device;
+    }
+    make_policy(sim, device);
+    device->makes_sessions = device->dialect == &rh_wire_form && sim_chance(sim, 300);
+    uint64_t count = 1 + sim_below(sim, 5);
+    for (uint64_t i = 0; i < count; i++)
+        make_upload(sim, device);
+    sim_device_make_session(sim, device);
+}
+
+void sim_device_destroy(struct sim_device *device)
+{
+    for (size_t i = 0; i < SIM_TABS; i++)
+        free(device->tabs[i].memory);
+    sim_spool_finish(&device->spool);
+    free(device);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIM_DEVICE_H
+#define SIM_DEVICE_H
+/*
+ * A device records and sends: a spool and a store of records that outlive crashes, and up to two
+ * tabs with an engine each, of which one should lead.
+ */
+#include "sim.h"
+
+void sim_device_create(struct sim *);
+void sim_device_destroy(struct sim_device *);
+void sim_device_start(struct sim *, struct sim_device *);
+void sim_device_crash(struct sim *, struct sim_device *);
+void sim_device_crash_after(struct sim *, struct sim_device *, uint32_t actions);
+void sim_device_fight(struct sim *, struct sim_device *);
+void sim_device_wall_jump(struct sim *, struct sim_device *);
+void sim_device_user(struct sim *, struct sim_device *); /* the user does something */
+void sim_device_weather(struct sim *, struct sim_device *);
+void sim_device_heal(struct sim *, struct sim_device *); /* nothing is paused, somebody leads */
+void sim_device_retry(struct sim *, struct sim_device *);
+/* Whether every upload ended; `failed` counts those that failed. */
+bool sim_device_settled(struct sim *, const struct sim_device *, size_t *failed);
+/* Says what is not complete, into the trace. */
+void sim_device_explain(struct sim *, const struct sim_device *);
+/* The finish requests that were sent, once more. */
+void sim_device_repeat_finishes(struct sim *, struct sim_device *);
+
+#endif

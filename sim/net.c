@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "receiver.h"
+#include "sim.h"
+
+#define READ_TIMEOUT_MS 30000 /* of the receiver, for a connection that says nothing */
+
+static rh_ms latency(struct sim *sim)
+{
+    return 1 + sim_below(sim, sim->plan.latency_ms);
+}
+
+/* ---- the sender's end ---- */
+
+static void tell_broken(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_link *link = context;
+    (void)life;
+    if (link->settled)
+        return;
+    link->settled = true;
+    if (link->ops != NULL && !sim->ending)
+        link->ops->broken(sim, link);
+}
+
+static void tell_answer(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_link *link = context;
+    (void)life;
+    if (link->settled)
+        return;
+    link->settled = true;
+    if (link->ops != NULL && !sim->ending)
+        link->ops->answered(sim, link, link->answer, link->answer_size);
+}
+
+/* ---- the receiver's end ---- */
+
+static void drop_bytes(struct sim_link *link)
+{
+    free(link->bytes);
+    link->bytes = NULL;
+}
+
+static void sever(struct sim *sim, struct sim_link *link)
+{
+    struct sim_conn *conn = link->conn;
+    link->severed = true;
+    link->conn = NULL;
+    if (conn != NULL && !link->server_over)
+        sim_conn_gone(sim, conn);
+    drop_bytes(link);
+}
+
+static void time_out(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_link *link = context;
+    (void)life;
+    if (!sim->ending && link->conn != NULL && !link->server_over)
+        sim_conn_too_slow(sim, link->conn);
+}
+
+static void stop(struct sim *sim, struct sim_link *link)
+{
+    if (link->stalls) {
+        link->severed = true;
+        sim_in(sim, READ_TIMEOUT_MS, time_out, link, 0);
+        return;
+    }
+    sever(sim, link);
+    /* Who sends may hear of it, or wait for an answer until it gives up. */
+    if (sim_chance(sim, 700))
+        sim_in(sim, latency(sim), tell_broken, link, 0);
+}
+
+static void arrive(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_link *link = context;
+    size_t left = link->size - link->arrived;
+    (void)life;
+    if (sim->ending || link->severed || link->server_over)
+        return;
+    if (sim->weather[SIM_NETWORK_DOWN]) {
+        link->stalls = sim_chance(sim, 500);
+        stop(sim, link);
+        return;
+    }
+    if (link->conn == NULL) {
+        link->conn = sim_conn_open(sim, link);
+        if (link->conn == NULL) {
+            link->severed = true;
+            sim_in(sim, latency(sim), tell_broken, link, 0);
+            return;
+        }
+    }
+    /* Pieces: often all at once, sometimes a few bytes. */
+    size_t piece = left;
+    if (left > 1 && sim_chance(sim, 500))
+        piece = 1 + (size_t)sim_below(sim, left > 4096 && sim_chance(sim, 600) ? left / 2 : left);
+    if (link->arrived + piece > link->stop_at)
+        piece = link->stop_at - link->arrived;
+    link->arrived += piece;
+    if (link->ops != NULL && link->ops->progress != NULL && !link->settled)
+        link->ops->progress(sim, link, link->arrived);
+    if (piece > 0 && link->conn != NULL)
+        sim_conn_arrived(sim, link->conn);
+    if (link->severed || link->server_over)
+        return;
+    if (link->arrived == link->stop_at)
+        stop(sim, link);
+    else if (link->arrived < link->size)
+        sim_in(sim, 1 + piece / sim->plan.bytes_a_ms, arrive, link, 0);
+}
+
+/* ---- what stands between ---- */
+
+static char *copy_text(const char *text)
+{
+    char *copy = strdup(text);
+    RH_ASSERT(copy != NULL);
+    return copy;
+}
+
+/* Something on the way answers instead of the receiver. */
+static bool intercepted(struct sim *sim, struct sim_link *link)
+{
+    const char *text = NULL;
+    if (sim->weather[SIM_STORM])
+        text = sim_chance(sim, 500) ? "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\n\r\n"
+                                    : "HTTP/1.1 502 Bad Gateway\r\n\r\n";
+    else if (sim->weather[SIM_PORTAL])
+        text = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>Welcome";
+    else if (sim->weather[SIM_LOGIN])
+        text = "HTTP/1.1 401 Unauthorized\r\n\r\n";
+    if (text == NULL || link->ops == NULL)
+        return false;
+    link->severed = true;
+    link->answer = copy_text(text);
+    link->answer_size = strlen(text);
+    sim_in(sim, latency(sim), tell_answer, link, 0);
+    return true;
+}
+
+static struct sim_link *new_link(struct sim *sim, uint8_t *bytes, size_t size, uint32_t upload)
+{
+    struct sim_link *link = calloc(1, sizeof *link);
+    RH_ASSERT(link != NULL);
+    link->bytes = bytes;
+    link->size = size;
+    link->stop_at = SIZE_MAX;
+    link->upload = upload;
+    link->next = sim->net.links;
+    sim->net.links = link;
+    return link;
+}
+
+/* The same bytes once more, later, and nobody reads the answer. */
+static void duplicate(struct sim *sim, const struct sim_link *link)
+{
+    uint8_t *bytes = malloc(link->size);
+    RH_ASSERT(bytes != NULL);
+    memcpy(bytes, link->bytes, link->size);
+    struct sim_link *ghost = new_link(sim, bytes, link->size, link->upload);
+    sim_in(sim, sim_chance(sim, 500) ? sim_below(sim, 50) : sim_below(sim, 120000), arrive, ghost,
+           0);
+}
+
+struct sim_link *sim_net_send(struct sim *sim, const struct sim_link_ops *ops, void *owner,
+                              uint64_t owner_life, uint32_t token, uint32_t upload, uint8_t *bytes,
+                              size_t size)
+{
+    struct sim_link *link = new_link(sim, bytes, size, upload);
+    link->ops = ops;
+    link->owner = owner;
+    link->owner_life = owner_life;
+    link->token = token;
+    if (intercepted(sim, link))
+        return link;
+    if (sim_fate(sim, SIM_DUPLICATE))
+        duplicate(sim, link);
+    if (sim_fate(sim, SIM_DROP)) {
+        link->severed = true;
+        if (sim_chance(sim, 700))
+            sim_in(sim, latency(sim), tell_broken, link, 0);
+        return link;
+    }
+    bool cut = sim_fate(sim, SIM_CUT);
+    link->stalls = sim_fate(sim, SIM_STALL);
+    if (cut || link->stalls)
+        link->stop_at = (size_t)sim_below(sim, size);
+    rh_ms slow = sim_fate(sim, SIM_SLOW) ? sim_below(sim, 20000) : 0;
+    sim_in(sim, latency(sim) + slow, arrive, link, 0);
+    return link;
+}
+
+void sim_net_abort(struct sim *sim, struct sim_link *link)
+{
+    link->settled = true;
+    link->ops = NULL;
+    if (!link->severed)
+        sever(sim, link);
+}
+
+void sim_net_abort_all(struct sim *sim, const void *owner)
+{
+    for (struct sim_link *link = sim->net.links; link != NULL; link = link->next) {
+        if (link->owner == owner && link->ops != NULL)
+            sim_net_abort(sim, link);
+    }
+}
+
+void sim_net_answer(struct sim *sim, struct sim_link *link, char *answer, size_t size)
+{
+    rh_ms delay = latency(sim);
+    link->server_over = true;
+    link->conn = NULL;
+    drop_bytes(link);
+    free(link->answer);
+    link->answer = answer;
+    link->answer_size = size;
+    bool lost = sim_fate(sim, SIM_NO_REPLY);
+    bool cut = sim_fate(sim, SIM_CUT_REPLY);
+    if (sim_fate(sim, SIM_LATE_REPLY))
+        delay += sim_below(sim, 40000);
+    if (lost || cut || sim->weather[SIM_NETWORK_DOWN]) {
+        if (sim_chance(sim, 600))
+            sim_in(sim, delay, tell_broken, link, 0);
+        return;
+    }
+    sim_in(sim, delay, tell_answer, link, 0);
+}
+
+void sim_net_reset(struct sim *sim, struct sim_link *link)
+{
+    link->server_over = true;
+    link->conn = NULL;
+    drop_bytes(link);
+    if (sim_chance(sim, 800))
+        sim_in(sim, latency(sim), tell_broken, link, 0);
+}
+
+void sim_net_finish(struct sim *sim)
+{
+    struct sim_link *link;
+    while ((link = sim->net.links) != NULL) {
+        sim->net.links = link->next;
+        free(link->bytes);
+        free(link->answer);
+        free(link->context);
+        free(link);
+    }
+}

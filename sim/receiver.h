@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIM_RECEIVER_H
+#define SIM_RECEIVER_H
+/*
+ * The receiver as the rest of the world sees it: connections in, answers out, crashes, and a look
+ * at what is durable. Behind it are the real HTTP parser, api and vault on the models of catalog
+ * and store.
+ */
+#include "sim.h"
+
+struct sim_conn;
+
+struct sim_receiver *sim_receiver_create(struct sim *);
+void sim_receiver_destroy(struct sim_receiver *);
+
+/* NULL: nobody is there (connection refused). */
+struct sim_conn *sim_conn_open(struct sim *, struct sim_link *);
+void sim_conn_arrived(struct sim *, struct sim_conn *);  /* more of link->bytes is there */
+void sim_conn_gone(struct sim *, struct sim_conn *);     /* the client closed */
+void sim_conn_too_slow(struct sim *, struct sim_conn *); /* the time for reading is over */
+
+enum sim_death { SIM_POWER_LOST = 1, SIM_KILLED };
+void sim_receiver_crash(struct sim *, enum sim_death);
+void sim_receiver_crash_after(struct sim *, uint64_t steps); /* steps of the store */
+void sim_receiver_fail_commit(struct sim *);
+void sim_receiver_drain(struct sim *);
+void sim_receiver_weather(struct sim *); /* the weather changed */
+
+/*
+ * Whether the range is durable and equal to the source, and the catalog says so; in what a reader
+ * gets too. `why` says what is wrong.
+ */
+bool sim_receiver_holds(struct sim *, const struct sim_object *, uint64_t offset, uint64_t length,
+                        const char **why);
+/* Whether it is done as one whole object, equal to the source, with nothing left beside it. */
+bool sim_receiver_whole(struct sim *, const struct sim_object *, const char **why);
+/* How many rows that live carry this name; and how many of them are done. */
+size_t sim_receiver_named(struct sim *, const char *name, size_t *done_count);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIM_SENDER_H
+#define SIM_SENDER_H
+/* A device's parts among themselves. Sender-side headers only. */
+#include "device.h"
+#include "reelhaul/wire.h"
+#include "spool.h"
+
+#define SIM_TABS 2
+
+/* What a tab shows of an upload. */
+struct sim_shown {
+    bool known;
+    enum rh_upload_state state;
+    enum rh_reason reason;
+};
+
+struct sim_tab {
+    struct sim *sim;
+    struct sim_device *device;
+    uint64_t life; /* 0: not running */
+    bool leads;
+    uint64_t lease_number;
+    void *memory;
+    struct rh_engine *engine;
+    rh_ms started_ms;
+    uint64_t wake_serial;
+    int64_t budget; /* of actions; events from outside and time add to it */
+    rh_ms budget_ms;
+    struct sim_shown shown[SIM_UPLOADS_MAX];
+};
+
+struct sim_device {
+    struct sim *sim;
+    size_t index;
+    char session[40];
+    bool makes_sessions; /* form: the engine makes one for each upload */
+    const struct rh_wire_dialect *dialect;
+    struct rh_policy policy;
+    struct rh_limits limits;
+    struct sim_spool spool;
+    uint64_t lives; /* of tabs, and of the device: what died has a number that is past */
+    uint64_t life;
+    uint64_t fence;    /* of the tab that has the lock */
+    uint32_t crash_in; /* actions; 0: never */
+    int64_t wall_skew_ms;
+    struct sim_tab tabs[SIM_TABS];
+    char finishes[SIM_UPLOADS_MAX][1024]; /* the last finish request of each upload */
+};
+
+/* ---- tab.c ---- */
+void sim_tab_start(struct sim *, struct sim_tab *);
+void sim_tab_stop(struct sim *, struct sim_tab *);
+bool sim_tab_tell(struct sim *, struct sim_tab *, struct rh_event *);
+void sim_tab_lead(struct sim *, struct sim_tab *);
+struct sim_tab *sim_device_leader(struct sim_device *);
+/* To every tab that runs. */
+void sim_device_tell(struct sim *, struct sim_device *, struct rh_event *);
+bool sim_device_is_sequential(const struct sim_device *);
+
+/* ---- send.c ---- */
+void sim_tab_send(struct sim *, struct sim_tab *, const struct rh_action *);
+void sim_tab_abort(struct sim *, struct sim_tab *, uint32_t token);
+void sim_device_make_session(struct sim *, struct sim_device *);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* One seed: safety while faults last, then everything heals and progress is demanded. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "device.h"
+#include "receiver.h"
+#include "sim.h"
+
+#define WALL_START_MS ((int64_t)1750000000 * 1000)
+#define JUDGE_MS      ((rh_ms)2000)
+#define PATIENCE_MS   ((rh_ms)2 * 3600 * 1000) /* for all to end, after healing or a retry */
+#define RETRY_ROUNDS  4
+#define EVENTS_MAX    3000000
+#define REPEAT_MS     ((rh_ms)60000)
+
+/* ---- what all use ---- */
+
+void sim_note(struct sim *sim, const struct sim_upload *upload, const char *format, ...)
+{
+    char text[SIM_TRACE_TEXT];
+    size_t size = 0;
+    va_list arguments;
+    if (upload != NULL)
+        size = (size_t)snprintf(text, sizeof text, "%-8s ", upload->name);
+    va_start(arguments, format);
+    (void)vsnprintf(text + size, sizeof text - size, format, arguments);
+    va_end(arguments);
+    sim_trace_add(&sim->trace, sim->now_ms, upload == NULL ? SIM_TRACE_ALL : upload->index, text);
+}
+
+void sim_aside(struct sim *sim, const char *format, ...)
+{
+    char text[SIM_TRACE_TEXT];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    sim_trace_add(&sim->trace, sim->now_ms, SIM_TRACE_NONE, text);
+}
+
+void sim_fail(struct sim *sim, const struct sim_upload *upload, const char *format, ...)
+{
+    va_list arguments;
+    if (sim->failed)
+        return;
+    sim->failed = true;
+    sim->failed_upload = upload == NULL ? SIM_TRACE_ALL : upload->index;
+    size_t size = 0;
+    if (upload != NULL)
+        size = (size_t)snprintf(sim->failure, sizeof sim->failure, "%s: ", upload->name);
+    va_start(arguments, format);
+    (void)vsnprintf(sim->failure + size, sizeof sim->failure - size, format, arguments);
+    va_end(arguments);
+    sim_note(sim, NULL, "FAILED: %s", sim->failure);
+}
+
+void sim_in(struct sim *sim, rh_ms delay_ms, sim_handler *handler, void *context, uint64_t life)
+{
+    sim_heap_push(&sim->heap, sim->now_ms + delay_ms, handler, context, life);
+}
+
+uint64_t sim_below(struct sim *sim, uint64_t limit)
+{
+    return rh_rng_below(&sim->rng, limit == 0 ? 1 : limit);
+}
+
+rh_ms sim_between(struct sim *sim, rh_ms least, rh_ms most)
+{
+    return least + sim_below(sim, most - least + 1);
+}
+
+bool sim_chance(struct sim *sim, uint32_t per_mille)
+{
+    return sim_below(sim, 1000) < per_mille;
+}
+
+bool sim_fate(struct sim *sim, enum sim_fate fate)
+{
+    return sim_chance(sim, sim->plan.fates[fate]) && !sim->healed;
+}
+
+struct sim_upload *sim_upload_named(struct sim *sim, const char *name)
+{
+    for (size_t i = 0; i < sim->upload_count; i++) {
+        if (strcmp(sim->uploads[i].name, name) == 0)
+            return &sim->uploads[i];
+    }
+    return NULL;
+}
+
+int64_t sim_wall_ms(const struct sim *sim)
+{
+    return WALL_START_MS + (int64_t)sim->now_ms + sim->wall_skew_ms;
+}
+
+/* ---- the two phases ---- */
+
+static void end_well(struct sim *sim, void *context, uint64_t life)
+{
+    (void)context;
+    (void)life;
+    if (sim->ending)
+        return;
+    sim_check_end(sim);
+    sim->done = true;
+}
+
+static void explain(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->device_count; i++)
+        sim_device_explain(sim, sim->devices[i]);
+}
+
+static void judge(struct sim *sim, void *context, uint64_t life)
+{
+    size_t failed = 0;
+    bool settled = true;
+    (void)context;
+    (void)life;
+    if (sim->ending)
+        return;
+    for (size_t i = 0; i < sim->device_count; i++)
+        settled = sim_device_settled(sim, sim->devices[i], &failed) && settled;
+    if (settled && failed == 0) {
+        /* What was finished is finished once more: nothing may change. */
+        for (size_t i = 0; i < sim->device_count; i++)
+            sim_device_repeat_finishes(sim, sim->devices[i]);
+        sim_in(sim, REPEAT_MS, end_well, NULL, 0);
+        return;
+    }
+    if (settled && sim->retries < RETRY_ROUNDS) {
+        sim->retries++;
+        sim->healed_ms = sim->now_ms;
+        sim_note(sim, NULL, "the user retries what failed");
+        for (size_t i = 0; i < sim->device_count; i++)
+            sim_device_retry(sim, sim->devices[i]);
+    } else if (settled || sim->now_ms - sim->healed_ms > PATIENCE_MS) {
+        explain(sim);
+        sim_fail(sim, NULL, "invariant 8: %s",
+                 settled ? "a retry does not complete what failed"
+                         : "no end, although everything is well");
+    }
+    sim_in(sim, JUDGE_MS, judge, NULL, 0);
+}
+
+static void heal(struct sim *sim, void *context, uint64_t life)
+{
+    (void)context;
+    (void)life;
+    if (sim->ending)
+        return;
+    sim_plan_heal(sim);
+    sim_in(sim, JUDGE_MS, judge, NULL, 0);
+}
+
+static void run(struct sim *sim)
+{
+    struct sim_event event;
+    while (!sim->failed && !sim->done && sim_heap_pop(&sim->heap, &event)) {
+        sim->now_ms = event.at_ms;
+        sim->event_count++;
+        event.handler(sim, event.context, event.life);
+        if (sim->event_count > EVENTS_MAX)
+            sim_fail(sim, NULL, "invariant 7: more than %d events", EVENTS_MAX);
+    }
+}
+
+/* Events that are left free what they hold. */
+static void take_down(struct sim *sim)
+{
+    struct sim_event event;
+    sim->ending = true;
+    while (sim_heap_pop(&sim->heap, &event))
+        event.handler(sim, event.context, event.life);
+    for (size_t i = 0; i < sim->device_count; i++)
+        sim_device_destroy(sim->devices[i]);
+    sim_receiver_destroy(sim->receiver);
+    sim_net_finish(sim);
+    sim_check_finish(&sim->check);
+    sim_trace_finish(&sim->trace);
+    sim_heap_finish(&sim->heap);
+}
+
+static void print_failure(const struct sim *sim)
+{
+    printf("FAILED seed %llu: %s\n", (unsigned long long)sim->seed, sim->failure);
+    sim_plan_print(sim);
+    printf("  the end of the trace, %llu events:\n", (unsigned long long)sim->event_count);
+    sim_trace_tail(&sim->trace, sim->failed_upload, 40);
+    (void)fflush(stdout);
+}
+
+void sim_run_seed(uint64_t seed, const struct sim_options *options, struct sim_result *result)
+{
+    struct sim *sim = calloc(1, sizeof *sim);
+    RH_ASSERT(sim != NULL);
+    sim->seed = seed;
+    rh_rng_init(&sim->rng, seed);
+    sim_trace_init(&sim->trace, options->trace);
+    sim_plan_make(sim, options->only);
+    (void)sim_receiver_create(sim);
+    uint64_t devices = 1 + sim_below(sim, SIM_DEVICES_MAX);
+    for (uint64_t i = 0; i < devices; i++)
+        sim_device_create(sim);
+    sim_plan_start(sim);
+    sim_in(sim, sim->plan.storm_ms, heal, NULL, 0);
+    run(sim);
+    if (sim->failed && !options->quiet)
+        print_failure(sim);
+    *result = (struct sim_result){
+        .failed = sim->failed,
+        .events = sim->event_count,
+        .uploads = sim->upload_count,
+        .virtual_ms = sim->now_ms,
+        .trace_hash = sim->trace.hash,
+    };
+    memcpy(result->failure, sim->failure, sizeof result->failure);
+    take_down(sim);
+    free(sim);
+}
