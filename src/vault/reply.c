@@ -98,7 +98,7 @@ static void upload_part(const struct rh_op *op, struct rh_vault_reply *reply)
         reply->has_receipt = true;
         reply->receipt =
             (struct rh_interval){.offset = 0, .length = u->row.total, .crc64 = u->row.crc64};
-    } else if (op->has_receipt && (reply->code == RH_REPLY_OK || reply->code == RH_REPLY_BROKEN)) {
+    } else if (op->has_receipt && op->keep) {
         reply->has_receipt = true;
         reply->receipt = op->receipt;
     }

@@ -395,7 +395,7 @@ static void a_failed_sync_voids_and_is_not_retried(void **state)
     assert_true(w->logs > 0);
     assert_true(w->revoked[writing]);             /* its pages may be marked clean too */
     assert_int_equal(w->jobs[RH_STORE_CLOSE], 0); /* not under a grant */
-    body(w, writing, data + 8 * KIB, KIB, RH_WRITTEN_WHOLE);
+    body(w, writing, data + 8 * KIB, 0, RH_WRITTEN_REVOKED);
     assert_int_equal(answer(w, writing)->code, RH_REPLY_WRITE_FAILED);
     assert_int_equal(w->jobs[RH_STORE_SYNC], syncs + 1);
     assert_int_equal(w->jobs[RH_STORE_CLOSE], 1);
@@ -441,6 +441,15 @@ static void a_full_disk_keeps_what_was_written(void **state)
     w->limits.reserve_bytes = 1;
     assert_int_equal(put(w, f->id, 0, data, 32 * KIB), RH_REPLY_OK);
     assert_int_equal(put(w, f->id, 32 * KIB, data + 32 * KIB, 16 * KIB), RH_REPLY_FULL);
+    struct rh_disk_faults more = {.write_full_ppm = 1000000}; /* the disk is full before we know */
+    rh_store_model_set_faults(w->store, &more);
+    uint64_t op = ask(w, write_of(w, f->id, 32 * KIB, KIB));
+    struct rh_written written;
+    body_only(w, op, data + 32 * KIB, KIB, RH_WRITTEN_WHOLE, &written);
+    assert_int_equal(written.end, RH_WRITTEN_FULL);
+    report(w, &written);
+    assert_int_equal(answer(w, op)->code, RH_REPLY_FULL);
+    rh_store_model_set_faults(w->store, &faults);
     world_pass(w, 2);
     const struct rh_vault_reply *reply =
         ask_answer(w, write_of(w, f->id, 32 * KIB, 16 * KIB)); /* now refused before it is sent */
