@@ -147,6 +147,64 @@ static void parts_shrink_on_a_poor_link_and_grow_back(void **state)
     bench_free(c);
 }
 
+/* The server of the next test: which KiB it has. */
+static void answer_from_map(struct bench *b, const struct rh_action *ask, const bool *map)
+{
+    uint64_t pairs[2 * RH_RANGES_MAX];
+    unsigned count = 0;
+    for (unsigned at = 0; at < 4096; at++) {
+        if (!map[at])
+            continue;
+        if (count == 0 || pairs[2 * count - 2] + pairs[2 * count - 1] != (uint64_t)at * KIB) {
+            assert_true(count < RH_RANGES_MAX);
+            pairs[2 * count++] = (uint64_t)at * KIB;
+            pairs[2 * count - 1] = 0;
+        }
+        pairs[2 * count - 1] += KIB;
+    }
+    answer_list(b, ask, count, pairs);
+}
+
+/*
+ * A link that is cut after each 64 KiB, and a server that keeps no prefix of what broke: the worst
+ * that must still progress.
+ */
+static void cuts_every_64_kib_still_progress(void **state)
+{
+    (void)state;
+    static const char *const policies[] = {"never-give-up", "live", "patient"};
+    for (unsigned p = 0; p < 3; p++) {
+        struct rh_policy policy = *rh_policy_find(rh_bytes_of(policies[p]));
+        policy.parts_parallel = 1;
+        struct bench *b = bench_of(&policy, &rh_limits_default);
+        tell_kind(b, RH_EVENT_LEADER, "");
+        start(b, "a", 4 * MIB, 300 * KIB);
+        bool map[4096] = {false};
+        unsigned tries = 0;
+        while (look(b, "a").state != RH_UPLOAD_COMPLETED) {
+            assert_true(++tries < 400);
+            if (find_send(b, 0) == NULL)
+                assert_true(bench_until_send(b, 400000));
+            const struct rh_action a = *find_send(b, 0);
+            if (a.send.kind == RH_SEND_ASK) {
+                answer_from_map(b, &a, map);
+            } else if (a.send.kind == RH_SEND_FINISH) {
+                for (unsigned i = 0; i < 4096; i++)
+                    assert_true(map[i]);
+                answer_done(b, &a, 4 * MIB);
+            } else if (a.send.range.length <= 64 * KIB) {
+                memset(map + a.send.range.offset / KIB, 1, a.send.range.length / KIB);
+                answer_part(b, &a);
+            } else {
+                b->now += 3000;
+                tell_progress(b, a.send.token, 64 * KIB);
+                tell_broken(b, a.send.token);
+            }
+        }
+        bench_free(b);
+    }
+}
+
 static void a_limit_spaces_parts_out(void **state)
 {
     (void)state;
@@ -235,6 +293,7 @@ int main(void)
         cmocka_unit_test(the_seal_ends_the_waiting_and_the_last_part_says_so),
         cmocka_unit_test(the_sender_sends_the_rest),
         cmocka_unit_test(parts_shrink_on_a_poor_link_and_grow_back),
+        cmocka_unit_test(cuts_every_64_kib_still_progress),
         cmocka_unit_test(a_limit_spaces_parts_out),
         cmocka_unit_test(nothing_is_sent_before_leadership_while_held_or_paused),
         cmocka_unit_test(completion_order_is_recording_order),
