@@ -59,7 +59,8 @@ class TakeRow {
         this.label(this.retry, strings.takes.retry(this.name));
         this.play.hidden = !described.mine || upload.recording || !(upload.local || upload.url);
         this.save.hidden = !described.mine || upload.recording || !upload.local;
-        this.retry.hidden = upload.state !== 'failed' || !upload.local;
+        /* Also hurries an upload that waits for its next try. */
+        this.retry.hidden = !(upload.state === 'failed' || upload.reason === 'backoff') || !upload.local;
         this.updateBadge(upload);
         this.updateProgress(upload);
         setText(this.reason, upload.state === 'failed' ? '' : reasonOf(upload));
