@@ -257,6 +257,7 @@ static void finish_partial(struct rh_vault *v, struct rh_op *op)
         return;
     }
     if (!rh_list_is_empty(&u->writers) || u->stitching) {
+        u->quieting = true;
         rh_write_revoke(v, u, NULL);
         rh_wait(&u->idle_waiters, &op->waiter, rh_op_rerun);
         return;
@@ -307,6 +308,10 @@ void rh_finish_run(struct rh_vault *v, struct rh_op *op)
         return;
     }
     struct rh_upload *u = op->upload;
+    if (u->quieting) { /* they look again: by then this has begun to finish, or has not */
+        u->quieting = false;
+        rh_wake_all(v, &u->finish_waiters, RH_OK);
+    }
     if (u->row.state > RH_UPLOAD_DONE) {
         rh_reply(v, op, RH_REPLY_GONE, "this upload is no longer here");
     } else if (u->row.state == RH_UPLOAD_DONE) {

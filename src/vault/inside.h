@@ -125,7 +125,8 @@ struct rh_upload {
     struct rh_waiter finisher;
     struct rh_list finish_waiters; /* woken when done, or when finishing failed for now */
     struct rh_list idle_waiters;   /* woken when no writer is left */
-    bool closing;                  /* extents close as soon as nobody holds them */
+    bool quieting; /* a partial FINISH waits for the writers: no new ones meanwhile */
+    bool closing;  /* extents close as soon as nobody holds them */
     struct rh_list closed_waiters; /* woken when no extent is left */
 
     bool dropping; /* expired: its bytes are being removed */

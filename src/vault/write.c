@@ -422,7 +422,7 @@ static bool admit(struct rh_vault *v, struct rh_op *op)
         rh_write_end(v, op, RH_REPLY_GONE, "this upload is no longer here");
         return false;
     }
-    if (u->finish != RH_FINISH_NO && u->row.state != RH_UPLOAD_DONE) {
+    if (u->quieting || (u->finish != RH_FINISH_NO && u->row.state != RH_UPLOAD_DONE)) {
         rh_write_leave(v, op);
         rh_wait(&u->finish_waiters, &op->waiter, after_finish);
         return false;

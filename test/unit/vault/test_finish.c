@@ -233,10 +233,40 @@ static void a_partial_video_waits_for_its_writers(void **state)
     uint64_t finish = ask(w, request);
     assert_true(w->revoked[op]);
     assert_null(answer_if(w, finish));
+    uint64_t late = ask(w, write_of(w, f->id, 16 * KIB, KIB));
+    assert_null(granted(w, late)); /* new ones do not hold it up */
     body(w, op, data, KIB, RH_WRITTEN_REVOKED);
+    assert_int_equal(answer(w, late)->code, RH_REPLY_OUT_OF_RANGE);
     assert_int_equal(answer(w, finish)->code, RH_REPLY_OK);
     assert_int_equal(answer(w, finish)->missing_count, 1);
     assert_int_equal(answer(w, finish)->missing[0].offset, KIB);
+}
+
+static void a_partial_finish_may_find_all_of_it(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    char id[RH_ID_TEXT_MAX];
+    make_upload(w, f->session, "whole", 2 * KIB, id);
+    uint64_t op = ask(w, write_of(w, id, 0, 2 * KIB));
+    uint64_t other = ask(w, write_of(w, f->id, 0, KIB));
+    struct rh_vault_request *request = finish_of(w, id);
+    request->allow_partial = true;
+    uint64_t finish = ask(w, request);
+    assert_int_equal(answer(w, finish)->code, RH_REPLY_INCOMPLETE); /* nothing yet */
+    body(w, op, data, KIB, RH_WRITTEN_BROKEN);
+    op = ask(w, write_of(w, id, KIB, KIB));
+    request = finish_of(w, id);
+    request->allow_partial = true;
+    finish = ask(w, request);
+    uint64_t again = ask(w, write_of(w, id, 0, KIB));
+    body(w, op, data + KIB, KIB, RH_WRITTEN_WHOLE); /* it had ended before it was revoked */
+    assert_int_equal(answer(w, finish)->code, RH_REPLY_OK);
+    assert_false(answer(w, finish)->upload.partial);
+    body(w, again, data, KIB, RH_WRITTEN_WHOLE);
+    assert_int_equal(answer(w, again)->code, RH_REPLY_OK);
+    body(w, other, data, KIB, RH_WRITTEN_WHOLE);
+    assert_object(w, id, data, 2 * KIB);
 }
 
 static void partial_chunks_of_equal_size_keep_their_places(void **state)
@@ -429,6 +459,7 @@ int main(void)
         T(an_empty_video_completes_at_once),
         T(a_partial_video_keeps_every_byte_at_its_offset),
         T(a_partial_video_waits_for_its_writers),
+        T(a_partial_finish_may_find_all_of_it),
         T(partial_chunks_of_equal_size_keep_their_places),
         T(partial_chunks_of_unequal_size_follow_one_another),
         T(a_count_of_chunks_at_the_end_completes),
