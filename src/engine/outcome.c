@@ -482,6 +482,8 @@ static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_reque
     }
     rh_meter_add(&u->meter, e->now_ms, r->range.length - r->sent_bytes);
     grow_parts(e, u, r->range.length);
+    if (r->range.length == 0)
+        u->poll_at_ms = e->now_ms + RH_POLL_MS; /* no range shows that it was taken */
     r->phase = RH_REQUEST_FREE;
     u->incompletes = 0;
     u->error = RH_OUTCOME_NONE;

@@ -45,6 +45,30 @@ static struct rh_request *free_request(const struct rh_engine *e)
     return NULL;
 }
 
+/*
+ * A slot for a new part. One is left for requests that are no parts, or nobody could be asked any
+ * more. Where parts that wait or were set aside hold the others, one of an upload that is not at
+ * work gives way: its range is a hole again, and only the count of its tries is lost.
+ */
+static struct rh_request *free_part(const struct rh_engine *e, uint32_t index)
+{
+    struct rh_request *first = NULL;
+    struct rh_request *idle = NULL;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < e->limits.parts_max; i++) {
+        struct rh_request *r = &e->requests[i];
+        if (r->abort_token != 0 || r->phase == RH_REQUEST_FLYING)
+            continue;
+        if (r->phase == RH_REQUEST_FREE) {
+            first = first == NULL ? r : first;
+            count++;
+        } else if (idle == NULL && r->upload != index && !e->uploads[r->upload].active) {
+            idle = r;
+        }
+    }
+    return count > 1 || e->limits.parts_max == 1 ? first : idle;
+}
+
 /* ---- holes ---- */
 
 /* If a part in flight, waiting or aside holds the byte: its end. Else `*stop` falls to the next
@@ -259,7 +283,7 @@ static bool send_part(struct rh_engine *e, struct rh_upload *u, struct rh_action
             r->range.length = cut_length(e, u, r->range, u->part_bytes);
     } else {
         struct rh_range range;
-        r = free_request(e);
+        r = free_part(e, index);
         if (r == NULL || !choose_part(e, u, &range))
             return false;
         *r = (struct rh_request){.kind = RH_SEND_PART, .range = range};
@@ -289,6 +313,17 @@ static void last_chance(struct rh_engine *e, struct rh_upload *u)
     }
 }
 
+/* A video of numbered parts has at least one: without it the server never hears that it is whole.
+ */
+static bool send_empty(struct rh_engine *e, struct rh_upload *u, struct rh_action *action)
+{
+    struct rh_request *r = free_request(e);
+    if (r == NULL)
+        return false;
+    *r = (struct rh_request){.kind = RH_SEND_PART, .crc_known = true};
+    return put_send(e, u, r, action);
+}
+
 static bool send_finish(struct rh_engine *e, struct rh_upload *u, struct rh_action *action)
 {
     struct rh_books books = rh_upload_books(e, u);
@@ -299,11 +334,13 @@ static bool send_finish(struct rh_engine *e, struct rh_upload *u, struct rh_acti
         return send_control(e, u, RH_SEND_FINISH, action);
     if (count_parts(e, index, RH_REQUEST_FLYING) + count_parts(e, index, RH_REQUEST_WAITING) > 0)
         return false;
+    if (u->size == 0 && has_trait(e, RH_TRAIT_FIXED_PARTS))
+        return send_empty(e, u, action);
     if (rh_ledger_covers(&books, (struct rh_range){0, u->size}))
         return send_control(e, u, RH_SEND_FINISH, action);
     if (count_parts(e, index, RH_REQUEST_ASIDE) > 0) {
         struct rh_range hole;
-        if (find_hole(e, u, &hole))
+        if (find_hole(e, u, &hole) && free_part(e, index) != NULL)
             return false;
         last_chance(e, u);
         return !rh_upload_over(u) && send_part(e, u, action);

@@ -104,7 +104,9 @@ static void chunk(struct rh_wire_writer *w, const struct rh_action *action,
     text_part(w, send, "session_id", session_of(send, source));
     text_part(w, send, "video_id", video_of(action, source));
     number_part(w, send, "chunk_index", send->range.offset / size);
-    number_part(w, send, "total_chunks", send->total / size + (send->total % size != 0));
+    /* An empty video is one empty chunk. */
+    uint64_t count = send->total / size + (send->total % size != 0);
+    number_part(w, send, "total_chunks", count > 0 ? count : 1);
     put_part_head(w, send, "chunk");
     rh_wire_put(w, "; filename=\"chunk\"\r\nContent-Type: ");
     rh_wire_put_bytes(w, source->mime.size > 0 ? source->mime
@@ -194,6 +196,8 @@ static void read_chunks(struct rh_wire_reply *reply, struct rh_bytes value)
     enum rh_error error;
     reply->chunks_seen = true;
     while ((error = rh_chunks_next(&value, &first, &last)) == RH_OK) {
+        if (total == 0)
+            continue; /* the one empty chunk has no range */
         if (size == 0 || total == RH_SIZE_UNKNOWN || last >= UINT64_MAX / size ||
             first * size >= total) {
             reply->receipt_bad = true;
