@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The same events give the same actions natively and in wasm, byte for byte. make_trace writes what the native engine did in a
- * storm (faults, crashes, replays); the wasm engine gets the same events. REELHAUL_BUILD names the build folder, else the
- * usual ones are looked through.
+ * The same events give the same actions natively and in wasm, byte for byte. make_trace writes
+ * what the native engine did in a storm (faults, crashes, replays); the wasm engine gets the same
+ * events. REELHAUL_BUILD names the build folder, else the usual ones are looked through.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -20,8 +20,10 @@ const WASM = 'src/wire/engine.wasm';
 function buildFolder() {
     const folders = process.env['REELHAUL_BUILD'] ? [process.env['REELHAUL_BUILD']]
         : ['asan', 'release', 'clang', 'debug'].map((kind) => path.join(root, 'build', kind));
-    const found = folders.find((folder) => existsSync(path.join(folder, TOOL)) && existsSync(path.join(folder, WASM)));
-    if (!found) throw new Error('No make_trace and engine.wasm: run script/build asan, or set REELHAUL_BUILD.');
+    const has = (/** @type {string} */ folder, /** @type {string} */ file) =>
+        existsSync(path.join(folder, file));
+    const found = folders.find((folder) => has(folder, TOOL) && has(folder, WASM));
+    if (!found) throw new Error('No make_trace and engine.wasm: run script/build asan.');
     return found;
 }
 
@@ -29,19 +31,26 @@ function buildFolder() {
 function* frames(file) {
     for (let at = 0; at < file.length;) {
         const size = file.readUInt32LE(at + 1);
-        yield { tag: String.fromCharCode(file[at] ?? 0), bytes: file.subarray(at + 5, at + 5 + size) };
+        const bytes = file.subarray(at + 5, at + 5 + size);
+        yield { tag: String.fromCharCode(file[at] ?? 0), bytes };
         at += 5 + size;
     }
 }
 
 /** @param {WebAssembly.Module} module @param {string} text @returns {Promise<Brain>} */
 async function engine(module, text) {
-    const { policy, seed, ...fields } = Object.fromEntries(text.trim().split('\n').map((line) => line.split('=')));
-    const overrides = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, Number(value)]));
+    const lines = text.trim().split('\n').map((line) => line.split('='));
+    const { policy, seed, ...fields } = Object.fromEntries(lines);
+    const numbers = Object.entries(fields).map(([name, value]) => [name, Number(value)]);
+    const overrides = Object.fromEntries(numbers);
     return Brain.load({ module, policy, overrides, seed: BigInt(seed) });
 }
 
-/** Runs the trace; returns how much there was. @param {Buffer} file @param {WebAssembly.Module} module */
+/**
+ * Runs the trace; returns how much there was.
+ * @param {Buffer} file
+ * @param {WebAssembly.Module} module
+ */
 async function replay(file, module) {
     /** @type {Brain|null} */
     let brain = null;
@@ -59,7 +68,8 @@ async function replay(file, module) {
         } else {
             const got = brain?.nextCode() ?? new Uint8Array();
             if (Buffer.compare(got, bytes) !== 0) {
-                const show = (/** @type {Uint8Array} */ b) => (b.length > 0 ? decodeAction(b) : null);
+                /** @param {Uint8Array} b */
+                const show = (b) => (b.length > 0 ? decodeAction(b) : null);
                 assert.deepEqual(show(got), show(new Uint8Array(bytes)), `action ${seen.actions}`);
                 assert.fail(`action ${seen.actions} differs in its bytes`);
             }
@@ -71,7 +81,8 @@ async function replay(file, module) {
 }
 
 for (const [policy, seed] of /** @type {[string, number][]} */ ([
-    ['never-give-up', 1003], ['sequential', 1007], ['live', 1012], ['patient', 1019], ['live', 1031], ['never-give-up', 1055],
+    ['never-give-up', 1003], ['sequential', 1007], ['live', 1012], ['patient', 1019],
+    ['live', 1031], ['never-give-up', 1055],
 ])) {
     test(`native and wasm agree: ${policy}, seed ${seed}`, async () => {
         const folder = buildFolder();
@@ -79,8 +90,9 @@ for (const [policy, seed] of /** @type {[string, number][]} */ ([
         const file = execFileSync(path.join(folder, TOOL), [String(seed), policy, '30'],
             { maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] });
         const { events, actions, kinds } = await replay(file, module);
-        assert.ok(events > 500 && actions > 500, `${events} events, ${actions} actions: a trace worth comparing`);
-        for (const kind of ['send', 'persist', 'notify', 'wake_at', 'forget', 'notify_queue']) assert.ok(kinds.has(kind), kind);
+        assert.ok(events > 500 && actions > 500, `a trace worth comparing: ${events} events`);
+        const expected = ['send', 'persist', 'notify', 'wake_at', 'forget', 'notify_queue'];
+        for (const kind of expected) assert.ok(kinds.has(kind), kind);
     });
 }
 

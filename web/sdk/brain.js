@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /**
- * The engine (engine.wasm) as a JavaScript object: tell it what happened, do what it asks. It decides everything and does
- * nothing; the rules of include/reelhaul/engine.h hold word for word. Works in pages, workers and Node.
+ * The engine (engine.wasm) as a JavaScript object: tell it what happened, do what it asks. It
+ * decides everything and does nothing; the rules of include/reelhaul/engine.h hold word for word.
+ * Works in pages, workers and Node.
  *
- * Offsets, sizes and times are numbers (exact to 2^53); an unknown size or a time that never comes is null; checksums are
- * BigInt (CRC-64/NVME).
+ * Offsets, sizes and times are numbers (exact to 2^53); an unknown size or a time that never comes
+ * is null; checksums are BigInt (CRC-64/NVME).
  */
 
 import {
-  BrainError, OUTCOMES, Reader, Writer, checked, decodeAction, encoder, entry, readRequest, writeEvent,
+    BrainError, OUTCOMES, Reader, Writer, checked, decodeAction, encoder, entry, readRequest,
+    writeEvent,
 } from './brain-codec.js';
 
 export { BrainError, decodeAction };
 
 /** @typedef {'pending'|'uploading'|'paused'|'completed'|'failed'|'cancelled'} UploadState */
 /**
- * @typedef {'none'|'waiting'|'offline'|'backoff'|'user'|'held'|'quota'|'auth'|'bytes_missing'|'rejected'|'attempts'
+ * @typedef {'none'|'waiting'|'offline'|'backoff'|'user'|'held'|'quota'|'auth'|'bytes_missing'
+ *   |'rejected'|'attempts'
  *   |'set_aside'|'superseded'|'conflict'|'not_leader'|'expired'|'malformed'} Reason
  */
 /**
- * @typedef {'none'|'ok'|'done'|'incomplete'|'retry'|'too_busy'|'storage_full'|'unauthorized'|'forbidden'|'gone'
- *   |'different_bytes'|'stale_writer'|'superseded'|'checksum_mismatch'|'rejected'|'malformed'|'network'|'timeout'} Outcome
+ * @typedef {'none'|'ok'|'done'|'incomplete'|'retry'|'too_busy'|'storage_full'|'unauthorized'
+ *   |'forbidden'|'gone'
+ *   |'different_bytes'|'stale_writer'|'superseded'|'checksum_mismatch'|'rejected'|'malformed'
+ *   |'network'|'timeout'} Outcome
  */
 
 /**
- * What can be told. Any event may carry `now` (monotonic ms) and `wall` (ms since 1970); else the clocks are read.
+ * What can be told. Any event may carry `now` (monotonic ms) and `wall` (ms since 1970); else the
+ * clocks are read.
  * `upload` is the local id, at most 64 bytes; for pause, resume and retry '' means all uploads.
  * @typedef {(
  *   | {type: 'wake'|'leader_lost'|'hold'|'release'|'token'}
@@ -55,10 +61,11 @@ export { BrainError, decodeAction };
  */
 /**
  * @typedef {{
- *   type: 'send', upload: string, token: number, kind: 'create'|'ask'|'part'|'finish'|'cancel', remote: string,
- *   offset: number, length: number, crc64: bigint|null, final: boolean, total: number|null, partBytes: number,
- *   attempt: number, code: Uint8Array
- * }} SendAction  crc64 null: compute it from the bytes you send and pass it to request(); `code` is the action's own encoding
+ *   type: 'send', upload: string, token: number, kind: 'create'|'ask'|'part'|'finish'|'cancel',
+ *   remote: string, offset: number, length: number, crc64: bigint|null, final: boolean,
+ *   total: number|null, partBytes: number, attempt: number, code: Uint8Array
+ * }} SendAction  crc64 null: compute it from the bytes you send and pass it to request(); `code`
+ *   is the action's own encoding
  */
 /**
  * What it asks for, to be obeyed in order.
@@ -71,16 +78,18 @@ export { BrainError, decodeAction };
  *   | {type: 'forget', upload: string, whole: boolean, offset: number, length: number}
  *   | {type: 'notify', upload: string, snapshot: Snapshot}
  *   | {type: 'need_token', upload: string}
- *   | {type: 'notify_queue', total: number, pending: number, uploading: number, paused: number, completed: number,
- *      failed: number, cancelled: number}
+ *   | {type: 'notify_queue', total: number, pending: number, uploading: number, paused: number,
+ *      completed: number, failed: number, cancelled: number}
  * )} BrainAction
  */
 
 /**
- * @typedef {{session?: string, video?: string, mime?: string, metadata?: object|string, fileName?: string}} Source
+ * @typedef {{session?: string, video?: string, mime?: string, metadata?: object|string,
+ *   fileName?: string}} Source
  */
 /**
- * The body: none; inline bytes; a range of the source; or a form: preamble, range of the source, epilogue.
+ * The body: none; inline bytes; a range of the source; or a form: preamble, range of the source,
+ * epilogue.
  * @typedef {(
  *   | {kind: 'none'}
  *   | {kind: 'inline', bytes: Uint8Array}
@@ -89,208 +98,237 @@ export { BrainError, decodeAction };
  * )} RequestBody
  */
 /**
- * @typedef {{method: string, path: string, headers: Record<string, string>, body: RequestBody}} Request
- *   path begins with '/', below the server's base address
+ * @typedef {{method: string, path: string, headers: Record<string, string>, body: RequestBody}}
+ *   Request  path begins with '/', below the server's base address
  */
 
 /**
  * @typedef {{
  *   url?: string|URL, bytes?: BufferSource, module?: WebAssembly.Module,
- *   policy?: string, overrides?: Record<string, number>, limits?: Partial<Limits>, seed?: bigint|number,
- *   dialect?: 'videos'|'form'
- * }} LoadOptions  one of url (default: engine.wasm beside this file), bytes or module; overrides are fields of rh_policy by
- *   their C names, booleans as 0 and 1
+ *   policy?: string, overrides?: Record<string, number>, limits?: Partial<Limits>,
+ *   seed?: bigint|number, dialect?: 'videos'|'form'
+ * }} LoadOptions  one of url (default: engine.wasm beside this file), bytes or module; overrides
+ *   are fields of rh_policy by their C names, booleans as 0 and 1
  */
 /** @typedef {{uploads: number, segments: number, intervals: number, parts: number}} Limits */
 
 /** @param {LoadOptions} options @returns {Promise<WebAssembly.Module>} */
 async function compile(options) {
-  if (options.module) return options.module;
-  if (options.bytes) return WebAssembly.compile(options.bytes);
-  const url = new URL(options.url ?? 'engine.wasm', import.meta.url);
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(`engine.wasm: HTTP ${answer.status}`);
-  return WebAssembly.compile(await answer.arrayBuffer());
+    if (options.module) return options.module;
+    if (options.bytes) return WebAssembly.compile(options.bytes);
+    const url = new URL(options.url ?? 'engine.wasm', import.meta.url);
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(`engine.wasm: HTTP ${answer.status}`);
+    return WebAssembly.compile(await answer.arrayBuffer());
 }
 
 /**
  * @typedef {{
- *   memory: WebAssembly.Memory, rh_web_in(): number, rh_web_out(): number, rh_web_room(): number,
- *   rh_web_policy(nameSize: number): number, rh_web_policy_set(nameSize: number, value: number): number,
- *   rh_web_init(uploads: number, segments: number, intervals: number, parts: number, seed: bigint, dialectSize: number): number,
+ *   memory: WebAssembly.Memory,
+ *   rh_web_in(): number, rh_web_out(): number, rh_web_room(): number,
+ *   rh_web_policy(nameSize: number): number,
+ *   rh_web_policy_set(nameSize: number, value: number): number,
+ *   rh_web_init(uploads: number, segments: number, intervals: number, parts: number, seed: bigint,
+ *     dialectSize: number): number,
  *   rh_web_tell(size: number): number, rh_web_next(): number, rh_web_look(idSize: number): number,
- *   rh_web_request(size: number): number, rh_web_answer(actionSize: number, status: number, wall: bigint): number,
- *   rh_web_answer_field(nameSize: number, valueSize: number): void, rh_web_answer_end(now: bigint, wall: bigint): number,
- *   rh_web_crc64(crc: bigint, size: number): bigint, rh_web_crc64_combine(a: bigint, b: bigint, lengthB: bigint): bigint
+ *   rh_web_request(size: number): number,
+ *   rh_web_answer(actionSize: number, status: number, wall: bigint): number,
+ *   rh_web_answer_field(nameSize: number, valueSize: number): void,
+ *   rh_web_answer_end(now: bigint, wall: bigint): number,
+ *   rh_web_crc64(crc: bigint, size: number): bigint,
+ *   rh_web_crc64_combine(a: bigint, b: bigint, lengthB: bigint): bigint
  * }} Exports
  */
 
 export class Brain {
-  /** @type {Exports} */ #wasm;
-  #in;
-  #out;
-  #room;
-  #lease = '';
-  #leaseNumber = 0;
-  /** The last clock told; an engine's time never falls. */
-  #now = 0;
+    /** @type {Exports} */ #wasm;
+    #in;
+    #out;
+    #room;
+    #lease = '';
+    #leaseNumber = 0;
+    /** The last clock told; an engine's time never falls. */
+    #now = 0;
 
-  /** Use Brain.load. @param {Exports} wasm */
-  constructor(wasm) {
-    this.#wasm = wasm;
-    this.#in = wasm.rh_web_in();
-    this.#out = wasm.rh_web_out();
-    this.#room = wasm.rh_web_room();
-  }
-
-  /** @param {LoadOptions} [options] @returns {Promise<Brain>} */
-  static async load(options = {}) {
-    const instance = await WebAssembly.instantiate(await compile(options), {});
-    const brain = new Brain(/** @type {Exports} */ (/** @type {unknown} */ (instance.exports)));
-    brain.#init(options);
-    return brain;
-  }
-
-  /** @param {LoadOptions} options */
-  #init({ policy = 'never-give-up', overrides = {}, limits = {}, seed, dialect = 'videos' }) {
-    const wasm = this.#wasm;
-    checked(wasm.rh_web_policy(this.#put(policy)), `policy ${policy}`);
-    for (const [name, value] of Object.entries(overrides)) {
-      checked(wasm.rh_web_policy_set(this.#put(name), Number(value)), `policy field ${name}`);
+    /** Use Brain.load. @param {Exports} wasm */
+    constructor(wasm) {
+        this.#wasm = wasm;
+        this.#in = wasm.rh_web_in();
+        this.#out = wasm.rh_web_out();
+        this.#room = wasm.rh_web_room();
     }
-    const random = () => crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
-    const { uploads = 0, segments = 0, intervals = 0, parts = 0 } = limits;
-    const size = this.#put(dialect);
-    checked(wasm.rh_web_init(uploads, segments, intervals, parts, BigInt(seed ?? random()), size), 'engine');
-  }
 
-  /** Memory may have moved: views are made for each call. */
-  #writer() {
-    return new Writer(this.#wasm.memory.buffer, this.#in, this.#room);
-  }
-
-  /** @param {string} text @returns {number} its size in the module's input */
-  #put(text) {
-    const w = this.#writer();
-    w.raw(encoder.encode(text));
-    return w.size;
-  }
-
-  /** A copy of the module's output. @param {number} size */
-  #got(size) {
-    return new Uint8Array(this.#wasm.memory.buffer, this.#out, size).slice();
-  }
-
-  /** Something happened. Throws BrainError; an event that errs changes nothing. @param {BrainEvent} event */
-  tell(event) {
-    const w = this.#writer();
-    this.#now = Math.max(this.#now, event.now ?? performance.now());
-    writeEvent(w, event, this.#now, event.wall ?? Date.now());
-    checked(this.#wasm.rh_web_tell(w.close()), event.type);
-    if (event.type !== 'leader') return;
-    this.#lease = event.lease ?? '';
-    this.#leaseNumber = event.number ?? 0;
-  }
-
-  /** An event that was encoded before, from a trace. @param {Uint8Array} bytes @returns {number} enum rh_error */
-  tellCode(bytes) {
-    const w = this.#writer();
-    w.raw(bytes);
-    return this.#wasm.rh_web_tell(w.size);
-  }
-
-  /** The next action as it is encoded, or null. @returns {Uint8Array|null} */
-  nextCode() {
-    const size = checked(this.#wasm.rh_web_next(), 'next');
-    return size === 0 ? null : this.#got(size);
-  }
-
-  /** The next thing to do, or null. Bytes in it are copies. @returns {BrainAction|null} */
-  next() {
-    const code = this.nextCode();
-    return code && decodeAction(code);
-  }
-
-  /** All that is to be done now. @returns {BrainAction[]} */
-  drain() {
-    const actions = [];
-    for (let action = this.next(); action; action = this.next()) actions.push(action);
-    return actions;
-  }
-
-  /** @param {string} upload @returns {Snapshot|null} */
-  look(upload) {
-    const size = this.#wasm.rh_web_look(this.#put(upload));
-    if (size < 0) return null;
-    const action = decodeAction(this.#got(size));
-    return action.type === 'notify' ? action.snapshot : null;
-  }
-
-  /**
-   * The HTTP request of a send action. With `crc64` (of the part's bytes, where action.crc64 is null) the engine is told too.
-   * @param {SendAction} action @param {Source} source @param {bigint|null} [crc64] @returns {Request}
-   */
-  request(action, source, crc64 = null) {
-    const given = action.crc64 === null && crc64 !== null;
-    if (given) this.tell({ type: 'part_crc', token: action.token, crc64 });
-    const w = this.#writer();
-    w.raw(action.code);
-    w.u8(given);
-    w.u64(given ? crc64 : 0);
-    const { session = '', video = '', mime = '', metadata = '', fileName = '' } = source;
-    for (const text of [session, video, mime]) w.long(text);
-    w.long(typeof metadata === 'string' ? metadata : JSON.stringify(metadata));
-    w.long(fileName);
-    w.long(this.#lease);
-    w.u64(this.#leaseNumber);
-    return readRequest(new Reader(this.#got(checked(this.#wasm.rh_web_request(w.size), `request ${action.kind}`))));
-  }
-
-  /**
-   * Its answer: tells the engine. Headers: a Headers object or any iterable of [name, value].
-   * @param {SendAction} action @param {number} status @param {Iterable<[string, string]>} headers
-   * @param {{now?: number, wall?: number}} [time]
-   * @returns {{outcome: Outcome, generation: string}}
-   */
-  response(action, status, headers, time = {}) {
-    const wall = BigInt(Math.floor(time.wall ?? Date.now()));
-    const w = this.#writer();
-    w.raw(action.code);
-    checked(this.#wasm.rh_web_answer(w.size, status, wall), 'answer');
-    let generation = '';
-    for (const [name, value] of headers) {
-      const field = this.#writer();
-      const nameBytes = encoder.encode(name);
-      const valueBytes = encoder.encode(value);
-      if (nameBytes.length + valueBytes.length > this.#room) continue;
-      field.raw(nameBytes);
-      field.raw(valueBytes);
-      this.#wasm.rh_web_answer_field(nameBytes.length, valueBytes.length);
-      if (name.toLowerCase() === 'reelhaul-generation') generation = value;
+    /** @param {LoadOptions} [options] @returns {Promise<Brain>} */
+    static async load(options = {}) {
+        const instance = await WebAssembly.instantiate(await compile(options), {});
+        const brain = new Brain(/** @type {Exports} */ (/** @type {unknown} */ (instance.exports)));
+        brain.#init(options);
+        return brain;
     }
-    this.#now = Math.max(this.#now, time.now ?? performance.now());
-    const size = checked(this.#wasm.rh_web_answer_end(BigInt(Math.floor(this.#now)), wall), 'answer');
-    const r = new Reader(this.#got(size));
-    r.at = 8 + 16; // head, now and wall; then upload, token, outcome
-    r.text();
-    r.u32();
-    return { outcome: entry(OUTCOMES, r.u8()), generation };
-  }
 
-  /** CRC-64/NVME of bytes, going on from `start`. @param {Uint8Array} bytes @param {bigint} [start] @returns {bigint} */
-  crc64(bytes, start = 0n) {
-    const room = new Uint8Array(this.#wasm.memory.buffer, this.#in, this.#room);
-    let crc = start;
-    for (let at = 0; at < bytes.length; at += this.#room) {
-      const piece = bytes.subarray(at, at + this.#room);
-      room.set(piece);
-      crc = BigInt.asUintN(64, this.#wasm.rh_web_crc64(crc, piece.length));
+    /** @param {LoadOptions} options */
+    #init({ policy = 'never-give-up', overrides = {}, limits = {}, seed, dialect = 'videos' }) {
+        const wasm = this.#wasm;
+        checked(wasm.rh_web_policy(this.#put(policy)), `policy ${policy}`);
+        for (const [name, value] of Object.entries(overrides)) {
+            checked(wasm.rh_web_policy_set(this.#put(name), Number(value)), `policy field ${name}`);
+        }
+        const random = () => crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n; // jitter alone
+        const { uploads = 0, segments = 0, intervals = 0, parts = 0 } = limits;
+        const size = this.#put(dialect);
+        const jitter = BigInt(seed ?? random());
+        checked(wasm.rh_web_init(uploads, segments, intervals, parts, jitter, size), 'engine');
     }
-    return crc;
-  }
 
-  /** Checksum of A‖B from those of A and B. @param {bigint} a @param {bigint} b @param {number} lengthB @returns {bigint} */
-  crc64Combine(a, b, lengthB) {
-    return BigInt.asUintN(64, this.#wasm.rh_web_crc64_combine(a, b, BigInt(lengthB)));
-  }
+    /** Memory may have moved: views are made for each call. */
+    #writer() {
+        return new Writer(this.#wasm.memory.buffer, this.#in, this.#room);
+    }
+
+    /** @param {string} text @returns {number} its size in the module's input */
+    #put(text) {
+        const w = this.#writer();
+        w.raw(encoder.encode(text));
+        return w.size;
+    }
+
+    /** A copy of the module's output. @param {number} size */
+    #got(size) {
+        return new Uint8Array(this.#wasm.memory.buffer, this.#out, size).slice();
+    }
+
+    /**
+     * Something happened. Throws BrainError; an event that errs changes nothing.
+     * @param {BrainEvent} event
+     */
+    tell(event) {
+        const w = this.#writer();
+        this.#now = Math.max(this.#now, event.now ?? performance.now());
+        writeEvent(w, event, this.#now, event.wall ?? Date.now());
+        checked(this.#wasm.rh_web_tell(w.close()), event.type);
+        if (event.type !== 'leader') return;
+        this.#lease = event.lease ?? '';
+        this.#leaseNumber = event.number ?? 0;
+    }
+
+    /**
+     * An event that was encoded before, from a trace.
+     * @param {Uint8Array} bytes
+     * @returns {number} enum rh_error
+     */
+    tellCode(bytes) {
+        const w = this.#writer();
+        w.raw(bytes);
+        return this.#wasm.rh_web_tell(w.size);
+    }
+
+    /** The next action as it is encoded, or null. @returns {Uint8Array|null} */
+    nextCode() {
+        const size = checked(this.#wasm.rh_web_next(), 'next');
+        return size === 0 ? null : this.#got(size);
+    }
+
+    /** The next thing to do, or null. Bytes in it are copies. @returns {BrainAction|null} */
+    next() {
+        const code = this.nextCode();
+        return code && decodeAction(code);
+    }
+
+    /** All that is to be done now. @returns {BrainAction[]} */
+    drain() {
+        const actions = [];
+        for (let action = this.next(); action; action = this.next()) actions.push(action);
+        return actions;
+    }
+
+    /** @param {string} upload @returns {Snapshot|null} */
+    look(upload) {
+        const size = this.#wasm.rh_web_look(this.#put(upload));
+        if (size < 0) return null;
+        const action = decodeAction(this.#got(size));
+        return action.type === 'notify' ? action.snapshot : null;
+    }
+
+    /**
+     * The HTTP request of a send action. With `crc64` (of the part's bytes, where action.crc64 is
+     * null) the engine is told too.
+     * @param {SendAction} action @param {Source} source @param {bigint|null} [crc64]
+     * @returns {Request}
+     */
+    request(action, source, crc64 = null) {
+        const given = action.crc64 === null && crc64 !== null;
+        if (given) this.tell({ type: 'part_crc', token: action.token, crc64 });
+        const w = this.#writer();
+        w.raw(action.code);
+        w.u8(given);
+        w.u64(given ? crc64 : 0);
+        const { session = '', video = '', mime = '', metadata = '', fileName = '' } = source;
+        for (const text of [session, video, mime]) w.long(text);
+        w.long(typeof metadata === 'string' ? metadata : JSON.stringify(metadata));
+        w.long(fileName);
+        w.long(this.#lease);
+        w.u64(this.#leaseNumber);
+        const size = checked(this.#wasm.rh_web_request(w.size), `request ${action.kind}`);
+        return readRequest(new Reader(this.#got(size)));
+    }
+
+    /**
+     * Its answer: tells the engine. Headers: a Headers object or any iterable of [name, value].
+     * @param {SendAction} action @param {number} status @param {Iterable<[string, string]>} headers
+     * @param {{now?: number, wall?: number}} [time]
+     * @returns {{outcome: Outcome, generation: string}}
+     */
+    response(action, status, headers, time = {}) {
+        const wall = BigInt(Math.floor(time.wall ?? Date.now()));
+        const w = this.#writer();
+        w.raw(action.code);
+        checked(this.#wasm.rh_web_answer(w.size, status, wall), 'answer');
+        let generation = '';
+        for (const [name, value] of headers) {
+            const field = this.#writer();
+            const nameBytes = encoder.encode(name);
+            const valueBytes = encoder.encode(value);
+            if (nameBytes.length + valueBytes.length > this.#room) continue;
+            field.raw(nameBytes);
+            field.raw(valueBytes);
+            this.#wasm.rh_web_answer_field(nameBytes.length, valueBytes.length);
+            if (name.toLowerCase() === 'reelhaul-generation') generation = value;
+        }
+        this.#now = Math.max(this.#now, time.now ?? performance.now());
+        const size = checked(this.#wasm.rh_web_answer_end(BigInt(Math.floor(this.#now)), wall),
+            'answer');
+        const r = new Reader(this.#got(size));
+        r.at = 8 + 16; // head, now and wall; then upload, token, outcome
+        r.text();
+        r.u32();
+        return { outcome: entry(OUTCOMES, r.u8()), generation };
+    }
+
+    /**
+     * CRC-64/NVME of bytes, going on from `start`.
+     * @param {Uint8Array} bytes
+     * @param {bigint} [start]
+     * @returns {bigint}
+     */
+    crc64(bytes, start = 0n) {
+        const room = new Uint8Array(this.#wasm.memory.buffer, this.#in, this.#room);
+        let crc = start;
+        for (let at = 0; at < bytes.length; at += this.#room) {
+            const piece = bytes.subarray(at, at + this.#room);
+            room.set(piece);
+            crc = BigInt.asUintN(64, this.#wasm.rh_web_crc64(crc, piece.length));
+        }
+        return crc;
+    }
+
+    /**
+     * Checksum of A‖B from those of A and B.
+     * @param {bigint} a
+     * @param {bigint} b
+     * @param {number} lengthB
+     * @returns {bigint}
+     */
+    crc64Combine(a, b, lengthB) {
+        return BigInt.asUintN(64, this.#wasm.rh_web_crc64_combine(a, b, BigInt(lengthB)));
+    }
 }
