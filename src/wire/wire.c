@@ -123,7 +123,7 @@ static void read_missing(struct rh_wire_reply *reply, struct rh_bytes value)
 static void read_state(struct rh_wire_reply *reply, struct rh_bytes value)
 {
     static const char names[][10] = {"", "open", "finishing", "done", "expired", "lost"};
-    for (uint8_t i = RH_REMOTE_OPEN; i <= RH_REMOTE_LOST; i++)
+    for (int i = RH_REMOTE_OPEN; i <= RH_REMOTE_LOST; i++)
         if (rh_bytes_equal_str(value, names[i]))
             reply->response.remote_state = (enum rh_remote_state)i;
 }
