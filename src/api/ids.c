@@ -32,6 +32,20 @@ bool api_id_session(struct rh_exchange *x, struct rh_bytes text, char out[RH_UUI
     return api_auth_session(x, out);
 }
 
+bool api_id_session_new(struct rh_exchange *x, struct rh_bytes text, char out[RH_UUID_TEXT_MAX])
+{
+    bool good = rh_uuid_check(text) == RH_OK && text.data[14] == '4' &&
+                strchr("89ab", text.data[19]) != NULL;
+    for (size_t i = 0; good && i < text.size; i++)
+        good = text.data[i] < 'A' || text.data[i] > 'F';
+    if (!good) {
+        api_fail(x, "invalid_id", "session_id must be a UUID of version 4 in lower case.");
+        return false;
+    }
+    copy_text(out, text);
+    return true;
+}
+
 bool api_id_name(struct rh_exchange *x, struct rh_bytes text, char out[RH_NAME_TEXT_MAX])
 {
     if (rh_name_check(text) != RH_OK) {

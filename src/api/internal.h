@@ -207,6 +207,8 @@ const char *api_json_text(struct rh_exchange *x, json_t *object, const char *nam
 /* ---- ids.c: what clients may call things; each returns false when it has failed ---- */
 
 bool api_id_session(struct rh_exchange *x, struct rh_bytes text, char out[RH_UUID_TEXT_MAX]);
+/* Of a session that the client names: a UUID as it would be made here. */
+bool api_id_session_new(struct rh_exchange *x, struct rh_bytes text, char out[RH_UUID_TEXT_MAX]);
 bool api_id_name(struct rh_exchange *x, struct rh_bytes text, char out[RH_NAME_TEXT_MAX]);
 /* `code` is what a malformed one fails with: in a path it is simply not there. */
 bool api_id_upload(struct rh_exchange *x, struct rh_bytes text, const char *code,

@@ -30,22 +30,36 @@ void api_health(struct rh_exchange *x)
 
 /* ---- create ---- */
 
+/* Who knows the id of a session that is in use must not get its token for that: the answer is
+ * repeated to its own people, and to others while there is nothing in it. */
+static bool only_unused(const struct rh_exchange *x, const char *session)
+{
+    bool own = x->role == RH_ROLE_PARTICIPANT && strcmp(session, x->token_session) == 0;
+    return x->role != RH_ROLE_OPERATOR && !own;
+}
+
 void api_session_create(struct rh_exchange *x, json_t *body)
 {
+    char session[RH_UUID_TEXT_MAX] = "";
     char participant[RH_NAME_TEXT_MAX] = "";
     if (body != NULL) {
         if (!api_json_object(x, body))
             return;
         const char *text = api_json_text(x, body, "participant_id", false);
+        const char *id = api_json_text(x, body, "session_id", false);
         if (x->fault != NULL)
             return;
         if (text != NULL && !api_id_participant(x, rh_bytes_of(text), participant))
+            return;
+        if (id != NULL && !api_id_session_new(x, rh_bytes_of(id), session))
             return;
     }
     struct rh_vault_request *request = api_request_new(x, RH_REQUEST_SESSION_CREATE);
     if (request == NULL)
         return;
+    memcpy(request->session, session, sizeof session);
     memcpy(request->participant, participant, sizeof participant);
+    request->unused_only = only_unused(x, session);
     api_ask(x, request);
 }
 

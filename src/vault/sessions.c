@@ -96,24 +96,68 @@ static void session_written(struct rh_vault *v, struct rh_waiter *waiter, enum r
 {
     struct rh_op *op = RH_LIST_ENTRY(waiter, struct rh_op, waiter);
     if (error == RH_OK)
-        rh_reply(v, op, RH_REPLY_CREATED, NULL);
+        rh_reply(v, op, op->made ? RH_REPLY_CREATED : RH_REPLY_OK, NULL);
     else
         rh_reply(v, op, rh_reply_code_of(error), "session.json could not be written");
 }
 
-void rh_session_create_run(struct rh_vault *v, struct rh_op *op)
+static void session_make(struct rh_vault *v, struct rh_session *s, struct rh_op *op)
 {
-    char id[RH_UUID_TEXT];
-    rh_uuid_format(id, op->request->entropy);
-    RH_ASSERT(rh_session_peek(v, id) == NULL); /* 122 random bits came twice */
-    struct rh_session *s = rh_session_get(v, id);
-    op->session = s;
-    s->pins++;
     s->loaded = true;
     s->row.created_wall_s = rh_wall_s(v);
     strcpy(s->row.participant, op->request->participant);
     rh_commit_add(v, RH_CHANGE_SESSION, NULL)->u.session = s->row;
     s->commit_seq = v->gathering_seq;
+    op->made = true;
+}
+
+/* Asked again by one who did not hear the answer. NULL, or why it is somebody else's session. */
+static const char *session_differs(const struct rh_session *s, const struct rh_vault_request *r)
+{
+    if (r->participant[0] != '\0' && strcmp(r->participant, s->row.participant) != 0)
+        return "this session is another participant's";
+    if (r->unused_only && !rh_list_is_empty(&s->uploads))
+        return "this session is in use";
+    return NULL;
+}
+
+static void session_looked(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error error)
+{
+    struct rh_op *op = RH_LIST_ENTRY(waiter, struct rh_op, waiter);
+    op->looked = true;
+    op->looked_error = error;
+    rh_op_run(v, op);
+}
+
+void rh_session_create_run(struct rh_vault *v, struct rh_op *op)
+{
+    struct rh_vault_request *request = op->request;
+    bool named = request->session[0] != '\0';
+    if (!named)
+        rh_uuid_format(request->session, request->entropy);
+    RH_ASSERT(named || rh_session_peek(v, request->session) == NULL); /* 122 random bits twice */
+    struct rh_session *s = rh_session_get(v, request->session);
+    if (op->session == NULL) {
+        op->session = s;
+        s->pins++;
+    }
+    if (named && !s->loaded && !op->looked) {
+        rh_session_load(v, s, &op->waiter, session_looked);
+        return;
+    }
+    if (s->loaded) {
+        const char *why = session_differs(s, request);
+        if (why != NULL) {
+            rh_reply(v, op, RH_REPLY_CONFLICT, why);
+            return;
+        }
+    } else if (named && op->looked_error != RH_ERR_UNKNOWN) {
+        rh_reply(v, op, RH_REPLY_INTERNAL, "the catalog could not be read");
+        return;
+    } else {
+        session_make(v, s, op);
+    }
+    /* Also of one that is there: writing it may be what failed the first time. */
     rh_text_session(v, s, &op->waiter, session_written);
 }
 

@@ -51,7 +51,8 @@ void rh_vault_limits_default(struct rh_vault_limits *);
 /* Where both upload and session are given they must belong together, else UNKNOWN: so a participant
  * reaches its own only. */
 enum rh_request_kind {
-    RH_REQUEST_SESSION_CREATE = 1, /* participant, entropy */
+    RH_REQUEST_SESSION_CREATE = 1, /* session? (OK where it is there already, CONFLICT where it is
+                                      another participant's), participant, unused_only, entropy */
     RH_REQUEST_SESSION_GET,        /* session */
     RH_REQUEST_CREATE,             /* session?, name?, mime, total?, metadata?, entropy */
     RH_REQUEST_GET,                /* upload, or session + name */
@@ -80,7 +81,8 @@ struct rh_vault_request {
     bool final;           /* WRITE: the upload ends with this part */
     bool has_crc;         /* WRITE: of the part; FINISH: of the whole */
     uint64_t crc64;
-    bool allow_partial;            /* FINISH */
+    bool allow_partial; /* FINISH */
+    bool unused_only;   /* SESSION_CREATE: one that holds uploads already is a CONFLICT */
     char lease[RH_LEASE_TEXT_MAX]; /* "": none */
     uint64_t lease_number;
     char *metadata;         /* JSON text, malloc'ed; the vault takes it */

@@ -2,6 +2,7 @@
 /* The sessions API: the document's letter, and the exact answer to each bad input. */
 #include "harness.h"
 
+#include "api/internal.h"
 #include "base/bytes.h"
 #include "base/crc64.h"
 
@@ -67,6 +68,60 @@ static void a_session_is_created(void **state)
     harness_close(&h);
 }
 
+static void a_client_may_name_its_session(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_open(&h);
+    static const char json[] = "{\"session_id\":\"" TEST_SESSION "\",\"participant_id\":\"p\"}";
+    h.reply.has_upload = false;
+    for (size_t i = 0; i < 2; i++) {
+        h.code = i == 0 ? RH_REPLY_CREATED : RH_REPLY_OK; /* the same answer, made or repeated */
+        assert_int_equal(harness_post_json(&h, "/api/session/create", json), 200);
+        assert_string_equal(harness_body(&h), "{\"session_id\":\"" TEST_SESSION
+                                              "\",\"created_at\":\"2026-01-27T15:30:00\","
+                                              "\"status\":\"created\"}\n");
+        assert_string_equal(h.asked.session, TEST_SESSION);
+        assert_string_equal(h.asked.participant, "p");
+        assert_false(h.asked.unused_only);
+    }
+    h.code = RH_REPLY_CONFLICT;
+    harness_post_json(&h, "/api/session/create", json);
+    harness_expect_error(&h, 409, "conflict");
+    h.code = RH_REPLY_CREATED;
+    harness_post_json(&h, "/api/session/create", "{\"session_id\":null}");
+    assert_string_equal(h.asked.session, "");
+    harness_close(&h);
+}
+
+static void a_session_in_use_gives_no_token_to_strangers(void **state)
+{
+    (void)state;
+    struct harness h;
+    harness_open(&h);
+    harness_auth(&h);
+    h.config.enrol_open = true;
+    static const char json[] = "{\"session_id\":\"" TEST_SESSION "\"}";
+    char own[API_TOKEN_TEXT];
+    char other[API_TOKEN_TEXT];
+    api_auth_session_token(&h.config, TEST_SESSION, own);
+    api_auth_session_token(&h.config, TEST_OTHER, other);
+    const struct {
+        const char *token;
+        bool unused_only;
+    } cases[] = {
+        {NULL, true}, {"nonsense", true}, {other, true}, {own, false}, {TEST_TOKEN, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char extra[400] = "Content-Type: application/json\r\n";
+        if (cases[i].token != NULL)
+            snprintf(extra + strlen(extra), 300, "Authorization: Bearer %s\r\n", cases[i].token);
+        assert_int_equal(harness_send(&h, "POST", "/api/session/create", extra, json, strlen(json)),
+                         200);
+        assert_int_equal(h.asked.unused_only, cases[i].unused_only);
+    }
+    harness_close(&h);
+}
+
 static void bad_creates_are_refused(void **state)
 {
     (void)state;
@@ -89,6 +144,14 @@ static void bad_creates_are_refused(void **state)
         {"{\"participant_id\":\"a\\u200bb\"}", 400, "invalid_field"},
         {"{\"participant_id\":\"\\u0085\"}", 400, "invalid_field"},
         {"{} x", 400, "bad_json"},
+        {"{\"session_id\":7}", 400, "invalid_field"},
+        {"{\"session_id\":\"\"}", 400, "invalid_id"},
+        {"{\"session_id\":\"../../../../etc/passwd\"}", 400, "invalid_id"},
+        {"{\"session_id\":\"6f1c2b34-0000-4000-8000-00000000000\"}", 400, "invalid_id"},
+        {"{\"session_id\":\"6f1c2b34-0000-4000-8000-00000000000aa\"}", 400, "invalid_id"},
+        {"{\"session_id\":\"6F1C2B34-0000-4000-8000-00000000000A\"}", 400, "invalid_id"},
+        {"{\"session_id\":\"6f1c2b34-0000-1000-8000-00000000000a\"}", 400, "invalid_id"},
+        {"{\"session_id\":\"6f1c2b34-0000-4000-7000-00000000000a\"}", 400, "invalid_id"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         harness_post_json(&h, "/api/session/create", cases[i].json);
@@ -569,6 +632,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(health_is_healthy),
         cmocka_unit_test(a_session_is_created),
+        cmocka_unit_test(a_client_may_name_its_session),
+        cmocka_unit_test(a_session_in_use_gives_no_token_to_strangers),
         cmocka_unit_test(bad_creates_are_refused),
         cmocka_unit_test(large_json_is_refused),
         cmocka_unit_test(a_chunk_is_received),

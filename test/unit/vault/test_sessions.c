@@ -120,6 +120,91 @@ static void a_session_that_cannot_be_written_is_an_error(void **state)
     assert_int_equal(ask_answer(&f->w, request)->code, RH_REPLY_FULL);
 }
 
+#define NAMED "6f1c2b34-0000-4000-8000-00000000000c"
+
+static struct rh_vault_request *named_create(struct fixture *f, const char *participant)
+{
+    struct rh_vault_request *request = request_new(&f->w, RH_REQUEST_SESSION_CREATE);
+    strcpy(request->session, NAMED);
+    strcpy(request->participant, participant);
+    return request;
+}
+
+static void a_session_that_the_client_named_is_made_once(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    const struct rh_vault_reply *reply = ask_answer(w, named_create(f, "p-17"));
+    assert_int_equal(reply->code, RH_REPLY_CREATED);
+    assert_string_equal(reply->session.id, NAMED);
+    int64_t created_wall_s = reply->session.created_wall_s;
+    for (size_t i = 0; i < 3; i++) {
+        if (i == 2)
+            world_restart(w, true);
+        world_time(w, 60000, 60000);
+        reply = ask_answer(w, named_create(f, i == 0 ? "" : "p-17"));
+        assert_int_equal(reply->code, RH_REPLY_OK);
+        assert_string_equal(reply->session.id, NAMED);
+        assert_string_equal(reply->session.participant, "p-17");
+        assert_int_equal(reply->session.created_wall_s, created_wall_s);
+    }
+    assert_int_equal(ask_answer(w, named_create(f, "p-18"))->code, RH_REPLY_CONFLICT);
+    strcpy(f->session, NAMED);
+    json_t *object = session_json(f);
+    assert_string_equal(string_of(object, "participant_id"), "p-17");
+    json_decref(object);
+}
+
+static void a_session_in_use_is_not_given_to_strangers(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    for (size_t i = 0; i < 2; i++) {
+        struct rh_vault_request *request = named_create(f, "");
+        request->unused_only = true;
+        assert_int_equal(ask_answer(w, request)->code, i == 0 ? RH_REPLY_CREATED : RH_REPLY_OK);
+    }
+    char upload[RH_ID_TEXT_MAX];
+    make_upload(w, NAMED, "a", 100, upload);
+    for (size_t i = 0; i < 2; i++) {
+        if (i == 1)
+            world_restart(w, true);
+        struct rh_vault_request *request = named_create(f, "");
+        request->unused_only = true;
+        assert_int_equal(ask_answer(w, request)->code, RH_REPLY_CONFLICT);
+        assert_int_equal(ask_answer(w, named_create(f, ""))->code, RH_REPLY_OK);
+    }
+}
+
+static void repeated_creates_at_once_make_one_session(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    w->hold_reads = true;
+    uint64_t first = ask(w, named_create(f, "p-17"));
+    uint64_t second = ask(w, named_create(f, "p-17"));
+    uint64_t other = ask(w, named_create(f, "p-18"));
+    assert_int_equal(world_held(w, RH_DO_READ), 1);
+    w->hold_reads = false;
+    world_release(w);
+    assert_int_equal(answer(w, first)->code, RH_REPLY_CREATED);
+    assert_int_equal(answer(w, second)->code, RH_REPLY_OK);
+    assert_int_equal(answer(w, other)->code, RH_REPLY_CONFLICT);
+}
+
+static void a_session_whose_file_failed_is_written_when_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    rh_store_model_fail(w->store, RH_STORE_PUT_TEXT, RH_ERR_IO);
+    assert_int_equal(ask_answer(w, named_create(f, "p-17"))->code, RH_REPLY_WRITE_FAILED);
+    assert_int_equal(ask_answer(w, named_create(f, "p-17"))->code, RH_REPLY_OK);
+    strcpy(f->session, NAMED);
+    json_t *object = session_json(f);
+    assert_string_equal(string_of(object, "session_id"), NAMED);
+    json_decref(object);
+}
+
 static void a_session_lists_its_videos_open_ones_too(void **state)
 {
     struct fixture *f = *state;
@@ -409,6 +494,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_session_is_durable_before_it_is_named),
         T(a_session_that_cannot_be_written_is_an_error),
+        T(a_session_that_the_client_named_is_made_once),
+        T(a_session_in_use_is_not_given_to_strangers),
+        T(repeated_creates_at_once_make_one_session),
+        T(a_session_whose_file_failed_is_written_when_asked_again),
         T(a_session_lists_its_videos_open_ones_too),
         T(an_unknown_session_is_not_found),
         T(metadata_may_come_before_while_and_after),
