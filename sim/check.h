@@ -20,6 +20,9 @@ struct sim_upload {
     bool sealed;
     uint64_t size;       /* once sealed */
     uint64_t part_bytes; /* geometry of chunks */
+    bool makes_session;  /* the engine makes one for it */
+    bool begun;
+    rh_ms begun_ms;
     rh_ms sealed_ms;
     bool cancelled; /* the user gave it up: it may end in any way */
     bool completed; /* the sender says so */

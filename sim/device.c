@@ -100,6 +100,8 @@ static void begin_take(struct sim *sim, void *context, uint64_t life)
     if (device == NULL || take->begun)
         return;
     take->begun = true;
+    take->upload->begun = true;
+    take->upload->begun_ms = sim->now_ms;
     sim_note(sim, take->upload, "%s begins, %llu bytes planned",
              take->upload->grows ? "a recording" : "a file",
              (unsigned long long)take->upload->planned);
@@ -143,8 +145,12 @@ static void resume_takes(struct sim *sim, struct sim_device *device)
 static void make_lead(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_tab *tab = context;
-    if (!sim->ending && life == tab->life && tab->lease_number == tab->device->fence)
-        sim_tab_lead(sim, tab);
+    if (sim->ending || life != tab->life || tab->lease_number != tab->device->fence)
+        return;
+    sim_tab_lead(sim, tab);
+    /* In the end nothing stays paused, whatever the records say. */
+    if (sim->healed && life == tab->life)
+        tell_about(sim, tab->device, RH_EVENT_RESUME, NULL);
 }
 
 static void start_tab(struct sim *sim, struct sim_device *device, size_t index)
@@ -363,6 +369,7 @@ static void make_upload(struct sim *sim, struct sim_device *device)
     (void)snprintf(upload->name, sizeof upload->name, "take-%u", upload->index);
     upload->bytes = sim_source(upload->index);
     upload->part_bytes = device->policy.part_bytes;
+    upload->makes_session = device->makes_sessions;
     upload->grows = sim_chance(sim, 600);
     if (kind < 5)
         upload->planned = 0;
@@ -374,9 +381,6 @@ static void make_upload(struct sim *sim, struct sim_device *device)
         upload->planned = 1 + sim_below(sim, (uint64_t)device->policy.part_bytes * 40);
     if (upload->planned > SIM_SIZE_MAX)
         upload->planned = SIM_SIZE_MAX;
-    /* The sessions API cannot say that a video is empty. */
-    if (device->dialect == &rh_wire_form && upload->planned == 0)
-        upload->planned = 1;
     memset(take, 0, sizeof *take);
     take->upload = upload;
 }

@@ -38,7 +38,7 @@ static uint64_t now_seed; /* for an assertion's report */
 static void say_seed(int signal)
 {
     char text[64];
-    int size = snprintf(text, sizeof text, "the seed was %" PRIu64 "\n", now_seed);
+    int size = snprintf(text, sizeof text, "an assertion failed in seed %" PRIu64 "\n", now_seed);
     if (size > 0 && write(STDOUT_FILENO, text, (size_t)size) < 0)
         _exit(3);
     (void)signal;
@@ -109,7 +109,7 @@ static int run_seeds(const struct arguments *arguments)
         sum.virtual_ms += result.virtual_ms;
     }
     printf("%" PRIu64 " seeds, %" PRIu64 " failed, %" PRIu64 " uploads, %" PRIu64
-           " events, %.3f simulated years\n",
+           " events, %.4f simulated years\n",
            arguments->seeds, failed, sum.uploads, sum.events, (double)sum.virtual_ms / MS_A_YEAR);
     return failed == 0 ? 0 : 1;
 }
@@ -150,7 +150,7 @@ static int run_plants(const struct arguments *arguments)
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
             survived++;
         else if (!WIFEXITED(status) || WEXITSTATUS(status) != 1)
-            printf("%-24s caught by an assertion\n", sim_plants[i]);
+            printf("%-24s caught by that assertion\n", sim_plants[i]);
     }
     printf("%zu planted bugs, %zu not caught\n", sim_plants_count, survived);
     return survived == 0 ? 0 : 1;
@@ -203,6 +203,7 @@ int main(int argc, char **argv)
         (void)fputs(usage, stderr);
         return 2;
     }
+    (void)signal(SIGABRT, say_seed);
 #ifdef RH_PLANT
     if (arguments.plant != NULL && strcmp(arguments.plant, "all") == 0)
         return run_plants(&arguments);
@@ -218,7 +219,5 @@ int main(int argc, char **argv)
         return 2;
     }
 #endif
-    (void)signal(SIGABRT, say_seed);
-    (void)signal(SIGTRAP, say_seed);
     return run_seeds(&arguments);
 }

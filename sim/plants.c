@@ -14,9 +14,9 @@ const char *const sim_plants[] = {
     "accept-stale-writer",    /* src/vault/write.c: an older lease number is let in */
     "expire-receipted",       /* src/vault/expiry.c: what was vouched for expires */
     "keep-different-bytes",   /* src/vault/written.c: what differs is taken as equal */
+    "receipt-beyond-prefix",  /* src/vault/written.c: a broken body is vouched for as a whole */
     "forget-before-receipt",  /* src/engine/next.c: segments go without a receipt */
     "forget-unproven",        /* src/engine/next.c: all goes when the last part has left */
-    "stale-receipts",         /* src/engine/outcome.c: receipts outlive the upload they are of */
 };
 const size_t sim_plants_count = sizeof sim_plants / sizeof sim_plants[0];
 

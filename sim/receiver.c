@@ -368,10 +368,14 @@ struct sim_receiver *sim_receiver_create(struct sim *sim)
     return r;
 }
 
-/* Only when `ending` is set; the events that are left free what they hold. */
+void sim_receiver_halt(struct sim_receiver *r)
+{
+    r->life = 0;
+    sim_work_drop(r);
+}
+
 void sim_receiver_destroy(struct sim_receiver *r)
 {
-    sim_work_drop(r);
     sim_conns_drop(r);
     rh_vault_destroy(r->vault);
     r->store->ops->close(r->store);
@@ -419,6 +423,11 @@ void sim_receiver_weather(struct sim *sim)
                                          .write_io_ppm = 30000,
                                          .write_full_ppm = 50000,
                                          .open_io_ppm = 20000};
+    if (sim->healed) {
+        /* What was armed does not strike any more. */
+        rh_store_model_stop_after(store, UINT64_MAX / 2);
+        rh_catalog_model_fail(sim->receiver->catalog, UINT64_MAX / 2, RH_ERR_IO, false);
+    }
     rh_store_model_set_faults(store, &faults);
     rh_store_model_set_space(store, sim->weather[SIM_DISK_FULL] ? size / 100 : size, size);
 }

@@ -11,6 +11,8 @@
 struct sim_conn;
 
 struct sim_receiver *sim_receiver_create(struct sim *);
+/* Before the events that are left free what they hold; then destroy. */
+void sim_receiver_halt(struct sim_receiver *);
 void sim_receiver_destroy(struct sim_receiver *);
 
 /* NULL: nobody is there (connection refused). */

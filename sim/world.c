@@ -174,6 +174,7 @@ static void take_down(struct sim *sim)
 {
     struct sim_event event;
     sim->ending = true;
+    sim_receiver_halt(sim->receiver);
     while (sim_heap_pop(&sim->heap, &event))
         event.handler(sim, event.context, event.life);
     for (size_t i = 0; i < sim->device_count; i++)

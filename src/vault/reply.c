@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plant.h"
 #include "vault/inside.h"
 
 void rh_vault_reply_finish(struct rh_vault_reply *reply)
@@ -169,5 +170,8 @@ static uint64_t fill(struct rh_vault *v, struct rh_op *op, enum rh_reply_code co
 void rh_reply(struct rh_vault *v, struct rh_op *op, enum rh_reply_code code, const char *message)
 {
     rh_list_remove(&op->waiter.link);
-    rh_commit_wait(v, fill(v, op, code, message), &op->waiter, send);
+    uint64_t seq = fill(v, op, code, message);
+    if (RH_PLANTED("reply-before-commit"))
+        seq = 0;
+    rh_commit_wait(v, seq, &op->waiter, send);
 }

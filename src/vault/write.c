@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/id.h"
+#include "base/plant.h"
 #include "vault/inside.h"
 
 #define UNKNOWN_LENGTH_RESERVE ((uint64_t)64 << 20) /* counted for a body of unknown length */
@@ -143,7 +144,8 @@ static bool geometry_fits(const struct rh_op *op, enum rh_geometry geometry)
 static bool is_stale(const struct rh_op *op)
 {
     const struct rh_upload_row *row = &op->upload->row;
-    return op->request->lease[0] != '\0' && strcmp(op->request->lease, row->lease) == 0 &&
+    return !RH_PLANTED("accept-stale-writer") && op->request->lease[0] != '\0' &&
+           strcmp(op->request->lease, row->lease) == 0 &&
            op->request->lease_number < row->lease_number;
 }
 
@@ -231,7 +233,7 @@ static bool take_turn(struct rh_vault *v, struct rh_op *op)
             other->superseded = true;
             revoke(v, other);
         }
-        free_now = false;
+        free_now = free_now && RH_PLANTED("takeover-undrained");
     }
     if (!free_now)
         rh_wait(&u->turn_waiters, &op->waiter, rh_op_rerun);
@@ -264,6 +266,7 @@ static void plan_range(struct rh_op *op)
             op->cut = true;
             return;
         }
+        present = present && !RH_PLANTED("overwrite-acknowledged");
         bool endless = end == UINT64_MAX && at == end;
         add_span(&op->grant, piece.offset, endless ? RH_SIZE_UNKNOWN : piece.length, present);
     }
