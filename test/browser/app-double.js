@@ -138,6 +138,7 @@ export class Reelhaul extends EventTarget {
     async createSession(options) {
         network.calls.push(`createSession ${JSON.stringify(options ?? {})}`);
         const token = await this.options.getToken('');
+        if (network.sessionDelay_ms) await new Promise((done) => setTimeout(done, network.sessionDelay_ms));
         const refused = network.token !== '' && token !== network.token;
         const status = refused ? 401 : network.session;
         if (status === 200) return `session-${crypto.randomUUID()}`;

@@ -159,6 +159,15 @@ describe('the flow', () => {
         });
     });
 
+    it('asks for one session, however slow the server is', async () => {
+        await withPage({ double: { sessionDelay_ms: 2000 } }, async (page) => {
+            await begin(page);
+            await page.waitForFunction(() => JSON.parse(localStorage.getItem('reelhaul.recorder')).sessionId);
+            const calls = await page.evaluate(() => window.double.calls);
+            assert.equal(calls.filter((call) => call.startsWith('createSession')).length, 1);
+        });
+    });
+
     it('waits before the next recording where the mode says so', async () => {
         await withPage({}, async (page) => {
             await begin(page);
