@@ -31,7 +31,8 @@ export class Uploads extends EventTarget {
         this.reelhaul = reelhaul;
         this.sitting = sitting;
         this.indicator = new Indicator();
-        this.codeRefused = false;
+        /** @type {Promise<boolean>|null} */
+        this.beginning = null;
         reelhaul.addEventListener('change', () => this.changed());
         reelhaul.addEventListener('upload', (event) => this.watchAccess(event));
         reelhaul.addEventListener('resuming', () => {
@@ -83,12 +84,19 @@ export class Uploads extends EventTarget {
     }
 
     /**
-     * Makes sure that there is a session, asking for the access code as often as the person tries.
+     * Makes sure that there is a session, asking for the access code as often as the person tries. Asked
+     * again while it is still asking, it gives the same answer: one sitting is one session.
      * @param {string} participantId
      * @returns {Promise<boolean>} false: no server or no code; recording works all the same
      */
-    async ensureSession(participantId) {
-        if (this.sitting.sessionId !== '') return true;
+    ensureSession(participantId) {
+        if (this.sitting.sessionId !== '') return Promise.resolve(true);
+        this.beginning ??= this.beginSession(participantId).finally(() => { this.beginning = null; });
+        return this.beginning;
+    }
+
+    /** @param {string} participantId @returns {Promise<boolean>} */
+    async beginSession(participantId) {
         for (;;) {
             try {
                 const options = participantId ? { participantId } : {};
