@@ -117,7 +117,7 @@ static void plan_takes(struct sim *sim, struct sim_device *device)
     for (size_t i = 0; i < device->spool.count; i++) {
         struct sim_take *take = &device->spool.takes[i];
         if (!take->begun)
-            sim_in(sim, sim_below(sim, 20000), begin_take, take, device->life);
+            sim_in(sim, sim_below(sim, sim->plan.storm_ms / 2), begin_take, take, device->life);
     }
 }
 

@@ -110,6 +110,20 @@ static void tell_weather(struct sim *sim)
         sim_device_weather(sim, sim->devices[i]);
 }
 
+static void set_weather(struct sim *sim, size_t which, bool on)
+{
+    sim->weather[which] = on;
+    sim_note(sim, NULL, "weather: %s %s", weather_names[which], on ? "begins" : "ends");
+    tell_weather(sim);
+}
+
+static void end_weather(struct sim *sim, void *context, uint64_t which)
+{
+    (void)context;
+    if (!sim->ending && !sim->healed)
+        set_weather(sim, (size_t)which, false);
+}
+
 static void change_weather(struct sim *sim, void *context, uint64_t life)
 {
     size_t which = (size_t)sim_below(sim, SIM_WEATHERS);
@@ -117,11 +131,9 @@ static void change_weather(struct sim *sim, void *context, uint64_t life)
     (void)life;
     if (sim->ending || sim->healed)
         return;
-    if (sim->plan.weather[which]) {
-        sim->weather[which] = !sim->weather[which];
-        sim_note(sim, NULL, "weather: %s %s", weather_names[which],
-                 sim->weather[which] ? "begins" : "ends");
-        tell_weather(sim);
+    if (sim->plan.weather[which] && !sim->weather[which]) {
+        set_weather(sim, which, true);
+        sim_in(sim, 1 + sim_below(sim, sim->plan.weather_ms * 2), end_weather, NULL, which);
     }
     sim_in(sim, sim_below(sim, sim->plan.weather_ms), change_weather, NULL, 0);
 }
