@@ -239,27 +239,35 @@ static void stitched(struct rh_vault *v, struct rh_job *job, const struct rh_sto
         stitch_failed(v, u, error);
 }
 
-static void drop_ended(struct rh_vault *v, struct rh_job *job, const struct rh_store_result *result)
+static void round_ended(struct rh_vault *v, struct rh_upload *u)
 {
-    /* A copy that stays takes room, no more; sealing removes it. */
-    (void)v;
-    (void)job;
-    (void)result;
+    stitch_stop(v, u);
+    if (!rh_finish_check(v, u))
+        rh_chunks_stitch(v, u);
 }
 
+static void drop_ended(struct rh_vault *v, struct rh_job *job, const struct rh_store_result *result)
+{
+    struct rh_upload *u = job->context;
+    (void)result; /* a copy that stays takes room, no more; sealing removes it */
+    if (--u->stitch_drops == 0)
+        round_ended(v, u);
+}
+
+/* The round ends with the last removal: one that came later could hit a chunk of another upload,
+ * that got this one's name after it was deleted. */
 static void copies_committed(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error error)
 {
     struct rh_upload *u = RH_LIST_ENTRY(waiter, struct rh_upload, stitch);
     (void)error;
-    while (u->stitch_first < u->stitch_index) {
-        /* Not pinned: the upload may be gone before this ends. */
-        struct rh_store_job *job = rh_job_start(v, RH_STORE_DROP_CHUNK, NULL, drop_ended, NULL);
-        rh_target_of(u, &job->target);
-        job->index = u->stitch_first++;
+    for (; u->stitch_first < u->stitch_index; u->stitch_first++) {
+        if (rh_chunk_find(u, u->stitch_first)->length == 0)
+            continue;
+        u->stitch_drops++;
+        rh_job_start(v, RH_STORE_DROP_CHUNK, u, drop_ended, u)->index = u->stitch_first;
     }
-    stitch_stop(v, u);
-    if (!rh_finish_check(v, u))
-        rh_chunks_stitch(v, u);
+    if (u->stitch_drops == 0)
+        round_ended(v, u);
 }
 
 static void copies_synced(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error error)

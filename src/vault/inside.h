@@ -115,6 +115,7 @@ struct rh_upload {
     uint64_t stitch_first; /* the first chunk of this round */
     uint64_t stitch_index; /* the chunk being copied */
     uint64_t stitch_offset;
+    size_t stitch_drops; /* removals of stitched chunks under way */
     struct rh_waiter stitch;
 
     enum rh_finish_step finish;

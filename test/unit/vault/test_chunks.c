@@ -270,6 +270,31 @@ static void a_rotten_chunk_is_never_stitched(void **state)
     assert_int_equal(get(w, target.upload)->upload.state, RH_UPLOAD_LOST);
 }
 
+static void removing_a_copy_never_hits_a_namesake(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    assert_int_equal(send_chunk(f, 1), RH_REPLY_OK);
+    w->hold_verb[RH_STORE_DROP_CHUNK] = true;
+    assert_int_equal(send_chunk(f, 0), RH_REPLY_OK);
+    assert_int_equal(world_held(w, RH_DO_STORE), 1);
+    struct rh_vault_request *request = request_new(w, RH_REQUEST_DELETE);
+    strcpy(request->session, f->session);
+    strcpy(request->name, "video_1");
+    uint64_t op = ask(w, request);
+    uint64_t chunk = ask(w, chunk_of(w, f->session, "video_1", 1, COUNT)); /* of a new upload */
+    assert_null(answer_if(w, op));
+    assert_null(granted(w, chunk));
+    w->hold_verb[RH_STORE_DROP_CHUNK] = false;
+    world_release(w);
+    assert_int_equal(answer(w, op)->code, RH_REPLY_OK);
+    body(w, chunk, data + SIZE, SIZE, RH_WRITTEN_WHOLE);
+    assert_int_equal(answer(w, chunk)->code, RH_REPLY_OK);
+    for (uint64_t i = 0; i < COUNT; i++)
+        assert_int_equal(send_chunk(f, i), RH_REPLY_OK);
+    assert_object(w, look(f)->upload.id, data, sizeof data);
+}
+
 static void empty_chunks_are_fine(void **state)
 {
     struct fixture *f = *state;
@@ -353,6 +378,7 @@ int main(void)
         T(stitching_goes_on_after_a_crash),
         T(a_failed_stitch_is_tried_again),
         T(a_rotten_chunk_is_never_stitched),
+        T(removing_a_copy_never_hits_a_namesake),
         T(empty_chunks_are_fine),
         T(the_last_chunk_may_say_so),
         T(an_unknown_session_is_refused),
