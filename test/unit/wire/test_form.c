@@ -62,6 +62,21 @@ static void a_chunk_is_a_form(void **state)
     assert_int_equal(r.body_bytes, r.preamble.size + 5 + r.epilogue.size);
 }
 
+static void an_empty_video_is_one_empty_chunk(void **state)
+{
+    (void)state;
+    struct rh_action a = sealed(RH_SEND_PART, "-");
+    a.send.total = 0;
+    struct rh_wire_request r = request(&a, &source);
+    assert_non_null(strstr((const char *)r.preamble.data, "\"total_chunks\"\r\n\r\n1\r\n"));
+    a = sealed(RH_SEND_ASK, "-");
+    a.send.total = 0;
+    struct rh_response list = read_answer(
+        &rh_wire_form, &a, 200, HEADERS("Reelhaul-State", "open", "Reelhaul-Chunks", "0"));
+    assert_int_equal(list.outcome, RH_OUTCOME_OK);
+    assert_int_equal(list.acks_count, 0);
+}
+
 static void metadata_gets_the_ids_and_the_size(void **state)
 {
     (void)state;
@@ -176,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(create_asks_when_the_session_is_known),
         cmocka_unit_test(a_chunk_is_a_form),
+        cmocka_unit_test(an_empty_video_is_one_empty_chunk),
         cmocka_unit_test(metadata_gets_the_ids_and_the_size),
         cmocka_unit_test(growing_uploads_and_cancels_are_not_for_it),
         cmocka_unit_test(chunks_become_ranges),
