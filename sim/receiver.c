@@ -352,7 +352,7 @@ struct sim_receiver *sim_receiver_create(struct sim *sim)
     r->limits.extents_open_max = 2 + (size_t)sim_below(sim, 20);
     r->limits.cached_max = (size_t)sim_below(sim, 8);
     if (sim->plan.expires)
-        r->limits.expire_after_ticks = 60 + sim_below(sim, 600);
+        r->limits.expire_after_ticks = 5 + sim_below(sim, sim_chance(sim, 500) ? 20 : 300);
     rh_api_config_default(&r->config);
     r->hosts[0] = "sim";
     r->config.hosts = r->hosts;

@@ -235,6 +235,8 @@ void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *
     *request = (struct request){.tab = tab, .upload = upload, .send = *send};
     size_t size;
     uint8_t *bytes = message_of(&wire, upload, &size, &request->before);
+    if (send->kind == RH_SEND_CREATE)
+        device->finishes[upload->index][0] = '\0'; /* it was of another object */
     if (send->kind == RH_SEND_FINISH && size < sizeof device->finishes[0]) {
         memcpy(device->finishes[upload->index], bytes, size);
         device->finishes[upload->index][size] = '\0';
