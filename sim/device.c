@@ -126,11 +126,10 @@ static void resume_takes(struct sim *sim, struct sim_device *device)
 {
     for (size_t i = 0; i < device->spool.count; i++) {
         struct sim_take *take = &device->spool.takes[i];
-        bool cut_short = take->count < take->durable || take->upload->grows;
         if (!take->begun || take->sealed || take->upload->cancelled)
             continue;
         take->over = false;
-        if (cut_short) {
+        if (take->upload->grows) {
             sim_take_seal(take, sim->now_ms);
             sim_note(sim, take->upload, "cut short at %llu bytes",
                      (unsigned long long)take->upload->size);
@@ -202,7 +201,6 @@ static void lose_lead(struct sim *sim, void *context, uint64_t life)
     struct sim_tab *tab = context;
     if (sim->ending || life != tab->life || tab->lease_number == tab->device->fence)
         return;
-    tab->leads = false;
     struct rh_event event = {.kind = RH_EVENT_LEADER_LOST};
     (void)sim_tab_tell(sim, tab, &event);
     if (life == tab->life)
@@ -353,7 +351,7 @@ static void make_policy(struct sim *sim, struct sim_device *device)
     if (sim_chance(sim, 300))
         policy->keep = RH_KEEP_UNTIL_RECEIPT;
     device->limits = (struct rh_limits){.uploads_max = 12,
-                                        .segments_max = 64 << sim_below(sim, 4),
+                                        .segments_max = 64u << (uint32_t)sim_below(sim, 4),
                                         .intervals_max = 256,
                                         .parts_max = 8 + (uint32_t)sim_below(sim, 24)};
 }

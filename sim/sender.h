@@ -19,7 +19,6 @@ struct sim_tab {
     struct sim *sim;
     struct sim_device *device;
     uint64_t life; /* 0: not running */
-    bool leads;
     uint64_t lease_number;
     void *memory;
     struct rh_engine *engine;

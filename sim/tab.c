@@ -276,7 +276,6 @@ void sim_tab_start(struct sim *sim, struct sim_tab *tab)
     tab->engine =
         rh_engine_init(tab->memory, &device->limits, &device->policy, rh_rng_next(&sim->rng));
     tab->life = ++device->lives;
-    tab->leads = false;
     tab->lease_number = ++device->fence;
     tab->started_ms = sim->now_ms;
     tab->budget = BUDGET_MAX;
@@ -300,6 +299,5 @@ void sim_tab_stop(struct sim *sim, struct sim_tab *tab)
 void sim_tab_lead(struct sim *sim, struct sim_tab *tab)
 {
     struct rh_event event = {.kind = RH_EVENT_LEADER};
-    tab->leads = true;
     (void)sim_tab_tell(sim, tab, &event);
 }
