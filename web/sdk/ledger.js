@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * The ledger of one partition, in IndexedDB with strict durability: the engine's records, what people
- * decided about each take, the writer lease. A cache as far as the server's bytes are concerned; the
- * decisions (accepted, discarded) are kept nowhere else.
+ * decided about each take, sessions that the server has not heard of, the writer lease. A cache as far as
+ * the server's bytes are concerned; the decisions and those sessions are kept nowhere else.
  * @module
  */
 
 import { asked, openDb, transact } from './idb.js';
 
 /** @typedef {import('./types.js').TakeRow} TakeRow */
+/** @typedef {import('./types.js').SessionRow} SessionRow */
+
+const FORMAT = 1;
 
 export class Ledger {
     #db;
@@ -84,5 +87,28 @@ export class Ledger {
     putToken(session, token) {
         return transact(this.#db, ['state'], 'readwrite',
             (tx) => void tx.objectStore('state').put(token, `token:${session}`));
+    }
+
+    /** A session that the server is to be told of before anything of it is sent. @param {SessionRow} session */
+    defer(session) {
+        return transact(this.#db, ['state'], 'readwrite',
+            (tx) => void tx.objectStore('state').put(session, `deferred:${session.id}`));
+    }
+
+    /** Rows of a newer format are somebody else's to announce. @returns {Promise<SessionRow[]>} */
+    async deferred() {
+        const range = IDBKeyRange.bound('deferred:', 'deferred;', false, true);
+        const rows = await transact(this.#db, ['state'], 'readonly',
+            (tx) => asked(tx.objectStore('state').getAll(range)));
+        return rows.filter(({ format }) => format <= FORMAT);
+    }
+
+    /** The server knows it now. @param {string} session @param {string} token '' if it gave none */
+    announced(session, token) {
+        return transact(this.#db, ['state'], 'readwrite', (tx) => {
+            const store = tx.objectStore('state');
+            if (token) store.put(token, `token:${session}`);
+            store.delete(`deferred:${session}`);
+        });
     }
 }

@@ -14,6 +14,7 @@
  *   'change'    detail {uploads: UploadSnapshot[], summary: Summary}   at most 4 a second
  *   'upload'    detail UploadSnapshot          one upload changed its state or reason
  *   'resuming'  detail {count: number}         once, when uploads of an earlier visit go on
+ *   'session'   detail {id: string, announced: boolean}   announced: the server knows it; else it is told later
  *   'safe'      detail {safe: boolean, stored: boolean}   safe: all is on the server; stored: closing
  *               the tab loses no byte (what is not yet sent goes on at the next visit)
  *   'storage'   detail StorageTrouble          local space ran out; see types.d.ts
@@ -25,6 +26,7 @@ import { log, setLevel } from './log.js';
 import { nameFor, newTakeId, partitionOf } from './partition.js';
 import { Recording } from './recording.js';
 import { Rpc } from './rpc.js';
+import { announce, mayComeLater, newSession } from './sessions.js';
 import { summarize } from './view.js';
 
 /** @typedef {import('./types.js').UploadSnapshot} UploadSnapshot */
@@ -48,6 +50,8 @@ const KEEP = { 'until-proven': 0, 'each-part': 1, 'for-good': 2 };
 /** As the server checks ids. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const METADATA_MAX = 16_000; // characters; up to four bytes each must fit the engine's 64 KiB
+/** A person waits: a server that is slower is told later. */
+const PATIENCE_MS = 5000;
 const SCREENS_OPEN = ['instructions', 'countdown', 'complete'];
 
 export class Reelhaul extends EventTarget {
@@ -114,26 +118,39 @@ export class Reelhaul extends EventTarget {
         return TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? '';
     }
 
-    /** Rejects with an Error that has {status, code} of the server's answer, or a TypeError without one.
+    /** A session begins, whether or not the server is there: then it is written down here, and the server is
+     * told before anything of it is sent (events 'session'). Rejects with an Error that has {status, code} if
+     * the server refuses, with a TypeError if it would.
      * @param {{participantId?: string}} [options] @returns {Promise<string>} the session id */
-    async createSession({ participantId } = {}) {
-        const { getToken, subject = '' } = this.#options;
-        /** @type {Record<string, string>} */
-        const headers = { 'Content-Type': 'application/json' };
-        const token = await getToken?.(subject);
-        if (token) headers['Authorization'] = `Bearer ${token}`;
-        const answer = await fetch(`${this.server}/api/session/create`, {
-            method: 'POST', headers, body: JSON.stringify(participantId ? { participant_id: participantId } : {}),
-        });
-        const body = await answer.json().catch(() => ({}));
-        if (!answer.ok || !body.session_id) {
-            const error = new Error(body.error?.message ?? `the server answered ${answer.status}`);
-            throw Object.assign(error, { status: answer.status, code: body.error?.code ?? '' });
+    async createSession({ participantId = '' } = {}) {
+        const session = newSession(participantId);
+        const answer = await this.#ask(session);
+        if (answer === null || mayComeLater(answer.status)) {
+            await this.#uploader.ask('defer', { session });
+            this.#emit('session', { id: session.id, announced: false });
+            return session.id;
         }
-        if (body.session_token) {
-            await this.#uploader.ask('session-token', { session: body.session_id, token: body.session_token });
+        const { ok, status, said } = answer;
+        if (!ok || !said.session_id) {
+            const error = new Error(said.error?.message ?? `the server answered ${status}`);
+            throw Object.assign(error, { status, code: said.error?.code ?? '' });
         }
-        return body.session_id;
+        const id = said.session_id; // a server that does not let us choose says its own
+        if (said.session_token) await this.#uploader.ask('session-token', { session: id, token: said.session_token });
+        this.#emit('session', { id, announced: true });
+        return id;
+    }
+
+    /** @param {import('./types.js').SessionRow} session @returns null: nobody answered */
+    async #ask(session) {
+        try {
+            const { getToken, subject = '' } = this.#options;
+            const bearer = await getToken?.(subject) ?? '';
+            return await announce(this.server, session, bearer, PATIENCE_MS);
+        } catch (error) {
+            log('info', 'the session is announced later', error);
+            return null;
+        }
     }
 
     /** @param {RecordOptions} options @returns {Promise<Recording>} */
@@ -322,6 +339,7 @@ export class Reelhaul extends EventTarget {
 
     /** The leader's word; an older leader's is not heard any more. @param {any} message */
     #hear(message) {
+        if (message.type === 'announced') this.#emit('session', { id: message.session, announced: true });
         if (message.type !== 'snapshot') return;
         const { epoch, seq, uploads, resumed } = message;
         if (epoch < this.#seen.epoch || (epoch === this.#seen.epoch && seq <= this.#seen.seq)) return;

@@ -266,6 +266,25 @@ export interface TakeRow {
     last: Snapshot | null;
 }
 
+/** A session that the server has still to be told of. */
+export interface SessionRow {
+    format: number;
+    id: string;
+    /** '' for none */
+    participantId: string;
+    /** wall clock, ms */
+    createdAt: number;
+}
+
+/** What the server said to it. */
+export interface SessionAnswer {
+    ok: boolean;
+    status: number;
+    headers: Headers;
+    /** the JSON, {} if it was none */
+    said: { session_id?: string; session_token?: string; error?: { code?: string; message?: string } };
+}
+
 export interface UploadTake {
     row: TakeRow;
     snapshot: Snapshot | null;

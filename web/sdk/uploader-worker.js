@@ -40,6 +40,7 @@ const page = new Rpc(self, (type, message) => {
     case 'init': return init(message);
     case 'level': return setLevel(message.level);
     case 'session-token': return ledger.putToken(message.session, message.token);
+    case 'defer': return ledger.defer(message.session);
     case 'command': return command(message.name, message.args);
     default: throw new TypeError(`uploader worker: ${type}?`);
     }

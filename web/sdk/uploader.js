@@ -6,10 +6,13 @@
  *     it is free, else asks the owner (Host.forget);
  *   - a recording whose owner is gone is recovered, and (unless its person is to be asked) accepted:
  *     nothing that was recorded is left behind because a tab died;
- *   - the engine hears `sealed`, and so completes an upload, only once the take is accepted.
+ *   - the engine hears `sealed`, and so completes an upload, only once the take is accepted;
+ *   - of a session that the server has not heard of nothing is sent; what comes of telling it counts as what
+ *     came of the request, so that the engine's patience is the only one.
  * @module
  */
 
+import { Announcer } from './announcer.js';
 import { BrainError } from './brain.js';
 import { log } from './log.js';
 import { exchange } from './transport.js';
@@ -40,6 +43,7 @@ export function rowOf(meta) {
 
 export class Uploader {
     #host;
+    #announcer;
     /** @type {Map<string, Take>} */
     #takes = new Map();
     /** @type {Map<number, AbortController>} requests in flight, by token */
@@ -63,6 +67,7 @@ export class Uploader {
     /** @param {Host} host */
     constructor(host) {
         this.#host = host;
+        this.#announcer = new Announcer(host, () => this.#bearer);
     }
 
     /** Asks for a snapshot. @returns {{epoch: number, seq: number}} the first that knows all of now */
@@ -86,8 +91,9 @@ export class Uploader {
         for (const [rec, take] of this.#takes) {
             if (!recs.includes(rec)) await this.#bodiless(rec, take);
         }
-        this.#bearer = await this.#host.token();
+        await this.#askToken();
         this.#tell({ type: 'leader', ...writer });
+        void this.#announcer.all();
         this.publishSoon();
         await this.#pump();
     }
@@ -175,6 +181,7 @@ export class Uploader {
     async tell(event) {
         this.#tell(event);
         if (event.type === 'retry') await this.#refresh(); // a person who signed in again presses this
+        if (event.type === 'retry' || (event.type === 'network' && event.up)) void this.#announcer.all();
         await this.#pump();
     }
 
@@ -368,8 +375,17 @@ export class Uploader {
     }
 
     async #refresh() {
-        this.#bearer = await this.#host.token();
+        await this.#askToken();
         await this.tell({ type: 'token' });
+    }
+
+    /** The page may have to ask a server that is away: then the old one stays. */
+    async #askToken() {
+        try {
+            this.#bearer = await this.#host.token();
+        } catch (error) {
+            log('warn', 'no token', error);
+        }
     }
 
     /** @param {string} rec @param {boolean} whole @param {number} offset @param {number} length */
@@ -421,6 +437,13 @@ export class Uploader {
         /** @type {Blob|null} */
         let source = null;
         try {
+            const refusal = await this.#announcer.introduce(take?.row.meta.sessionId ?? '');
+            if (!this.#requests.has(token)) return; // aborted meanwhile
+            if (refusal) {
+                this.#requests.delete(token);
+                brain.response(action, refusal.status, refusal.headers);
+                return void this.#pump();
+            }
             if (action.kind === 'part' && length > 0) {
                 source = await spool.blob(upload, [...take?.segments.values() ?? []], offset, length);
             }

@@ -18,6 +18,9 @@ const types = { js: 'text/javascript', wasm: 'application/wasm', html: 'text/htm
 const csp = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
     + "connect-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self'";
 
+/** @type {Record<number, string>} */
+const refusals = { 400: 'invalid_field', 401: 'unauthorized', 403: 'forbidden', 503: 'overloaded' };
+
 /**
  * @typedef {object} Upload
  * @property {string} id
@@ -40,6 +43,9 @@ export class FakeServer {
     /** Bytes per second that bodies are read with; 0: as they come. */ rate = 0;
     /** Cuts the connection of a chunk after so many bytes of its body; asked anew for each chunk.
      * @type {(entry: Entry) => number|null} */ cut = () => null;
+    /** Nobody there: requests of the API end without an answer. */ down = false;
+    /** Does what was asked and loses the answer. @type {(entry: Entry) => boolean} */ lose = () => false;
+    /** Participant by session. @type {Map<string, string>} */ sessions = new Map();
     /** Answers with this status instead. @type {(entry: Entry) => number|null} */ refuse = () => null;
     generation = randomUUID();
     #server = createServer((request, answer) => void this.#serve(request, answer));
@@ -74,11 +80,13 @@ export class FakeServer {
         if (!path.startsWith('/api/')) return this.#file(path, answer);
         this.log.push(entry);
         answer.on('finish', () => { entry.status = answer.statusCode; });
+        if (this.down) return void request.socket.destroy();
         const status = this.refuse(entry);
         if (status) {
             request.resume();
-            return void answer.writeHead(status, { 'Reelhaul-Error': 'internal' }).end();
+            return void answer.writeHead(status, { 'Reelhaul-Error': refusals[status] ?? 'internal' }).end();
         }
+        if (this.lose(entry)) answer.writeHead = () => answer.destroy();
         try {
             await this.#api(entry, request, answer);
         } catch (error) {
@@ -104,8 +112,7 @@ export class FakeServer {
     async #api(entry, request, answer) {
         const name = entry.path.split('/').pop() ?? '';
         if (entry.path === '/api/session/create') {
-            const body = { session_id: randomUUID(), created_at: new Date().toISOString(), status: 'created' };
-            return send(answer, 200, {}, body);
+            return this.#session(JSON.parse((await all(request)).toString()), answer);
         }
         if (name === 'chunk') return this.#chunk(entry, request, answer);
         if (name === 'init' || name === 'finalize') {
@@ -126,6 +133,9 @@ export class FakeServer {
         const old = [...this.uploads.values()]
             .find((it) => it.video === body.video_id && it.session === (body.session_id ?? ''));
         if (old) return this.#say(old, 200, answer);
+        if (body.session_id && !this.sessions.has(body.session_id)) {
+            return send(answer, 404, { 'Reelhaul-Error': 'unknown_session' }, {});
+        }
         /** @type {Upload} */
         const upload = {
             id: randomUUID(), session: body.session_id ?? '', video: body.video_id ?? randomUUID(),
@@ -134,6 +144,16 @@ export class FakeServer {
         };
         this.uploads.set(upload.id, upload);
         return this.#say(upload, 201, answer, { Location: `/api/v1/videos/${upload.id}` });
+    }
+
+    /** @param {any} body @param {import('node:http').ServerResponse} answer */
+    #session({ session_id: id = randomUUID(), participant_id: participant = '' }, answer) {
+        const known = this.sessions.get(id);
+        if (known !== undefined && participant && participant !== known) {
+            return send(answer, 409, { 'Reelhaul-Error': 'conflict' }, {});
+        }
+        if (known === undefined) this.sessions.set(id, participant);
+        return send(answer, 200, {}, { session_id: id, created_at: '2026-01-27T15:30:00', status: 'created' });
     }
 
     /** @param {Entry} entry @param {import('node:http').IncomingMessage} request
