@@ -12,8 +12,10 @@
 
 #define BUSY_MS ((rh_ms)90000) /* so long after the last event time is told every second */
 
+enum post_kind { POST_EVENT, POST_GRANT, POST_REVOKE, POST_REPLY };
+
 struct post {
-    enum { POST_EVENT, POST_GRANT, POST_REVOKE, POST_REPLY } kind;
+    enum post_kind kind;
     struct rh_vault_event event;
     struct rh_grant grant;
     struct rh_vault_reply *reply;
@@ -125,7 +127,7 @@ static void deliver(struct sim *sim, void *context, uint64_t life)
     die_if_wanted(r);
 }
 
-static struct post *post_new(int kind)
+static struct post *post_new(enum post_kind kind)
 {
     struct post *post = calloc(1, sizeof *post);
     RH_ASSERT(post != NULL);
