@@ -350,10 +350,10 @@ static void make_policy(struct sim *sim, struct sim_device *device)
     policy->idle_ms_max = 20000;
     if (sim_chance(sim, 300))
         policy->keep = RH_KEEP_UNTIL_RECEIPT;
-    device->limits = (struct rh_limits){.uploads_max = 12,
-                                        .segments_max = 64u << (uint32_t)sim_below(sim, 4),
-                                        .intervals_max = 256,
-                                        .parts_max = 8 + (uint32_t)sim_below(sim, 24)};
+    uint32_t segments = 64u << (uint32_t)sim_below(sim, 4);
+    uint32_t parts = 8 + (uint32_t)sim_below(sim, 24);
+    device->limits = (struct rh_limits){
+        .uploads_max = 12, .segments_max = segments, .intervals_max = 256, .parts_max = parts};
 }
 
 static void make_upload(struct sim *sim, struct sim_device *device)

@@ -402,8 +402,9 @@ void sim_receiver_crash_after(struct sim *sim, uint64_t steps)
 
 void sim_receiver_fail_commit(struct sim *sim)
 {
-    rh_catalog_model_fail(sim->receiver->catalog, sim_below(sim, 4), RH_ERR_IO,
-                          sim_chance(sim, 500));
+    uint64_t skip = sim_below(sim, 4);
+    bool applied = sim_chance(sim, 500);
+    rh_catalog_model_fail(sim->receiver->catalog, skip, RH_ERR_IO, applied);
 }
 
 void sim_receiver_drain(struct sim *sim)
