@@ -13,7 +13,7 @@ const STORE = 'double.uploads';
 /** What the network does. A test sets these, also before the page loads (sessionStorage 'double'). */
 const network = {
     /** @type {'ok'|'offline'|'backoff'|'fail'|'hold'} */ mode: 'ok',
-    /** status that createSession answers, 0 = no answer */ session: 200,
+    /** status that createSession meets, 0 = no answer: the session is deferred */ session: 200,
     /** the token that is accepted; '' accepts any */ token: '',
     rate: RATE_BYTES_PER_TICK,
     calls: /** @type {string[]} */ ([]),
@@ -141,7 +141,11 @@ export class Reelhaul extends EventTarget {
         if (network.sessionDelay_ms) await new Promise((done) => setTimeout(done, network.sessionDelay_ms));
         const refused = network.token !== '' && token !== network.token;
         const status = refused ? 401 : network.session;
-        if (status === 200) return `session-${crypto.randomUUID()}`;
+        if (status === 200 || status === 0) {
+            const id = `session-${crypto.randomUUID()}`;
+            this.dispatchEvent(new CustomEvent('session', { detail: { id, announced: status === 200 } }));
+            return id;
+        }
         throw Object.assign(new Error(`answered ${status}`), { status,
             code: status === 401 ? 'unauthorized' : 'network' });
     }

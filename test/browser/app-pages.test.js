@@ -320,6 +320,8 @@ describe('the playlist', () => {
             await begin(page);
             await page.locator('.notice', { hasText: 'The server cannot be reached right now.' }).waitFor();
             await record(page, 1500);
+            const sessions = await page.evaluate(() => window.reelhaul.list().map(({ sessionId }) => sessionId));
+            assert.match(String(sessions), /^session-/, 'the take has a session all the same');
             await page.locator('#accept').click();
             await page.getByRole('button', { name: 'Play First prompt' }).click();
             const video = page.locator('dialog video');

@@ -2,8 +2,9 @@
 /* The real server, the real SDK, a browser that can be killed, and a link between them that can be cut. */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
-import { startServer, temporaryDirectory } from '../../server/server.js';
+import { startServer } from '../../server/server.js';
 import { Browser } from './browser.js';
 import { makeCamera } from './camera.js';
 import { Link } from './link.js';
@@ -16,7 +17,7 @@ export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex'
  * @param {{data?: string, args?: string[]}} [options] of the server
  */
 export async function realStage(t, { data, args = [] } = {}) {
-    const directory = temporaryDirectory(t);
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'reelhaul-real-'));
     const profile = path.join(directory, 'profile');
     const camera = makeCamera(directory);
     const place = data ?? path.join(directory, 'data');
@@ -25,9 +26,12 @@ export async function realStage(t, { data, args = [] } = {}) {
     let server = await start();
     link.target = server.port;
     let browser = await Browser.start(profile, camera);
+    /* In this order: a browser that still writes would be in the way of removing its profile. */
     t.after(async () => {
         await browser.stop();
         await link.stop();
+        await server.stop('SIGKILL');
+        fs.rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
     });
     const origin = `http://127.0.0.1:${link.port}`;
     return {
