@@ -31,6 +31,7 @@ sizes    gzipped wasm and SDK
 
 const setup = {
   server: path.join(values.build, 'reelhaul'),
+  serverEach: path.join(values.build, 'bench/bench-reelhaul-commit-each'),
   floor: path.join(values.build, 'bench/bench-floor'),
   load: path.join(values.build, 'bench/bench-load'),
   web: path.join(top, 'web'),

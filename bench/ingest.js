@@ -7,7 +7,7 @@ import { quantile, shuffled, summary } from './stats.js';
 
 const MIB = 1 << 20;
 
-/** @typedef {{server: string, floor: string, load: string, web: string, scratch: string, rounds: number}} Setup */
+/** @typedef {{server: string, serverEach: string, floor: string, load: string, web: string, scratch: string, rounds: number}} Setup */
 /** @typedef {{seconds: number, bytes: number, cpu: number}} Figure cpu: seconds of the receiving process */
 /** @typedef {{name: string, run: (setup: Setup) => Promise<Figure>}} Candidate */
 
@@ -35,14 +35,14 @@ async function loaded(setup, speaks, start, shape) {
 const floor = (mode, shape) => (/** @type {Setup} */ setup) =>
   loaded(setup, 'raw', (directory) => listening(setup.floor, [mode, directory], /^(\d+)\n/), shape);
 
-/** @param {{connections: number, partBytes: number, parts: number}} shape @param {string[]} extra */
-const ours = (shape, extra = []) => (/** @type {Setup} */ setup) =>
+/** @param {{connections: number, partBytes: number, parts: number}} shape @param {'server' | 'serverEach'} which */
+const ours = (shape, which = 'server') => (/** @type {Setup} */ setup) =>
   loaded(setup, 'videos', (directory) => {
     const data = path.join(directory, 'data');
     mkdirSync(data);
-    return listening(setup.server, [
+    return listening(setup[which], [
       'serve', '--listen', '127.0.0.1:0', '--data', data, '--web', setup.web, '--reserve', '1MiB',
-      '--log-level', 'error', ...extra,
+      '--log-level', 'error',
     ], /http:\/\/127\.0\.0\.1:(\d+)/);
   }, shape);
 
@@ -70,7 +70,7 @@ const candidates = [
   { name: 'Reelhaul, 1 × 8 MiB', run: ours(one) },
   { name: 'Reelhaul, 8 × 8 MiB', run: ours(eight) },
   { name: 'Reelhaul, 64 × 64 KiB', run: ours(small) },
-  { name: 'Reelhaul, 64 × 64 KiB, a commit per part', run: ours(small, ['--commit-each-part']) },
+  { name: 'Reelhaul, 64 × 64 KiB, a commit per part', run: ours(small, 'serverEach') },
 ];
 
 /** @param {Figure} figure */
