@@ -67,6 +67,12 @@ bool rh_chunk_offset(const struct rh_upload *u, uint64_t index, uint64_t *offset
     return true;
 }
 
+bool rh_chunks_all_came(const struct rh_upload *u)
+{
+    return u->row.geometry == RH_GEOMETRY_CHUNKS && u->row.state == RH_UPLOAD_OPEN &&
+           u->chunk_count == u->row.chunk_count;
+}
+
 /* ---- Before the grant ---- */
 
 static uint64_t declared_count(const struct rh_vault_request *request)
@@ -217,6 +223,7 @@ static void stitch_failed(struct rh_vault *v, struct rh_upload *u, enum rh_error
 {
     rh_log_action(v, "a waiting chunk could not be put in its place", u->row.id, error);
     rh_retry_later(v, u);
+    rh_wake_all(v, &u->finish_waiters, error);
 }
 
 static void stitched(struct rh_vault *v, struct rh_job *job, const struct rh_store_result *result)

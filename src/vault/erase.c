@@ -99,5 +99,6 @@ void rh_delete_run(struct rh_vault *v, struct rh_op *op)
     }
     u->deleting = true;
     stop_writers(v, u);
+    rh_wake_all(v, &u->finish_waiters, RH_OK); /* they wait for stitching that will not finish */
     writers_gone(v, &op->waiter, RH_OK);
 }

@@ -276,6 +276,13 @@ static void finish_open(struct rh_vault *v, struct rh_op *op)
         rh_reply(v, op, code, message);
         return;
     }
+    if (rh_chunks_all_came(u) && whole_of(u) == RH_SIZE_UNKNOWN) {
+        if (u->stitching)
+            rh_wait(&u->finish_waiters, &op->waiter, after_finish);
+        else
+            rh_reply(v, op, RH_REPLY_OVERLOADED, "the video could not be finished now");
+        return;
+    }
     if (!has_all(u)) {
         if (op->request->allow_partial)
             finish_partial(v, op);

@@ -352,6 +352,8 @@ const struct rh_chunk_row *rh_chunk_find(const struct rh_upload *, uint64_t inde
 void rh_chunk_put(struct rh_vault *, struct rh_upload *, struct rh_chunk_row); /* and the batch */
 /* Offset of a chunk, where all before it are known. */
 bool rh_chunk_offset(const struct rh_upload *, uint64_t index, uint64_t *offset);
+/* All of them are acknowledged, in place or waiting; false once the video is being sealed. */
+bool rh_chunks_all_came(const struct rh_upload *);
 bool rh_chunk_admit(struct rh_vault *, struct rh_op *); /* false: answered */
 void rh_chunk_plan(struct rh_vault *, struct rh_op *);
 void rh_chunk_apply(struct rh_vault *, struct rh_op *);

@@ -108,6 +108,8 @@ static void finished(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error
      */
     if (error == RH_ERR_UNKNOWN)
         rh_reply(v, op, RH_REPLY_GONE, "the server has lost this video");
+    else if (op->upload->deleting)
+        rh_reply(v, op, RH_REPLY_GONE, "this upload was deleted");
     else
         rh_reply(v, op, op->code, op->message);
 }
@@ -147,6 +149,13 @@ static void apply_range(struct rh_vault *v, struct rh_op *op)
         fix_total(v, op);
 }
 
+/* Whoever brings the last chunk, in any order, is told that the video is complete: it is once the
+ * chunks that wait are in their places. */
+static bool will_finish(const struct rh_upload *u)
+{
+    return u->stitching && !u->deleting && rh_chunks_all_came(u);
+}
+
 static void settle(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_upload *u = op->upload;
@@ -163,7 +172,7 @@ static void settle(struct rh_vault *v, struct rh_op *op)
         else if (!is_chunk(op))
             apply_range(v, op);
     }
-    bool finishing = rh_finish_check(v, u);
+    bool finishing = rh_finish_check(v, u) || will_finish(u);
     if (finishing && op->keep && op->code == RH_REPLY_OK)
         rh_wait(&u->finish_waiters, &op->waiter, finished);
     else

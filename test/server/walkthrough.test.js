@@ -153,14 +153,22 @@ test('chunks in any order, again, and with other bytes', async (t) => {
         'part 0.part 1.part 2.');
 });
 
-test('the last chunk to arrive is answered video_complete, in any order',
-    { todo: 'the vault answers before it has stitched the chunks that waited' }, async (t) => {
-        const server = await startServer(t);
-        const ids = { session_id: await createSession(server), video_id: 'v', total_chunks: 3 };
-        for (const index of [2, 0]) await sendChunk(server, { ...ids, chunk_index: index }, 'x');
-        const last = await sendChunk(server, { ...ids, chunk_index: 1 }, 'x');
-        assert.equal(last.body.status, 'video_complete');
-    });
+test('the last chunk to arrive is answered video_complete, in any order', async (t) => {
+    const server = await startServer(t);
+    const session_id = await createSession(server);
+    for (const order of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]) {
+        const ids = { session_id, video_id: `v${order.join('')}`, total_chunks: 3 };
+        for (const [count, index] of order.entries()) {
+            const answer = await sendChunk(server, { ...ids, chunk_index: index }, `${index}.`);
+            assert.equal(answer.status, 200);
+            assert.equal(answer.body.status, count < 2 ? 'chunk_received' : 'video_complete');
+            if (count < 2) assert.equal(answer.body.received, count + 1);
+            else assert.equal(answer.body.file_path, `${session_id}/${ids.video_id}.webm`);
+        }
+        const file = path.join(server.data, 'recordings', session_id, `${ids.video_id}.webm`);
+        assert.equal(fs.readFileSync(file, 'utf8'), '0.1.2.');
+    }
+});
 
 test('the errors of the document, and hostile names', async (t) => {
     const server = await startServer(t);

@@ -221,6 +221,66 @@ static void a_chunk_is_taken_over(void **state)
     assert_int_equal(look(f)->durable[0].crc64, rh_crc64_update(0, data, 2 * SIZE));
 }
 
+/* The last chunk to come, which is index 0: the others wait. Its answer waits for the stitching. */
+static uint64_t bring_the_last(struct fixture *f, const char *name)
+{
+    struct world *w = &f->w;
+    uint64_t op = ask(w, chunk_of(w, f->session, name, 0, COUNT));
+    body(w, op, data, SIZE, RH_WRITTEN_WHOLE);
+    return op;
+}
+
+static void who_brings_the_last_chunk_is_told_so(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    for (uint64_t i = COUNT; i-- > 1;)
+        assert_int_equal(send_chunk(f, i), RH_REPLY_OK);
+    w->hold_verb[RH_STORE_STITCH] = true;
+    uint64_t last = bring_the_last(f, "video_1");
+    assert_null(answer_if(w, last));
+    uint64_t again = ask(w, chunk_of(w, f->session, "video_1", 4, COUNT));
+    body(w, again, data + 4 * SIZE, SIZE, RH_WRITTEN_WHOLE);
+    assert_null(answer_if(w, again));
+    struct rh_vault_request *finish = request_new(w, RH_REQUEST_FINISH);
+    strcpy(finish->upload, look(f)->upload.id);
+    uint64_t finishing = ask(w, finish); /* nothing is missing: not a reason to refuse */
+    assert_null(answer_if(w, finishing));
+    w->hold_verb[RH_STORE_STITCH] = false;
+    w->hold_verb[RH_STORE_DROP_CHUNK] = true; /* all in place, but the round has not ended */
+    world_release(w);
+    finish = request_new(w, RH_REQUEST_FINISH);
+    strcpy(finish->upload, look(f)->upload.id);
+    uint64_t late = ask(w, finish);
+    assert_null(answer_if(w, late));
+    w->hold_verb[RH_STORE_DROP_CHUNK] = false;
+    world_release(w);
+    uint64_t ops[] = {last, again, finishing, late};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(answer(w, ops[i])->code, RH_REPLY_OK);
+        assert_int_equal(answer(w, ops[i])->upload.state, RH_UPLOAD_DONE);
+    }
+    assert_object(w, look(f)->upload.id, data, sizeof data);
+}
+
+/* More than one round of stitching: the last answer waits for all of them. */
+static void a_long_queue_is_stitched_before_the_last_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    enum { MANY = 200 };
+    uint8_t *bytes = malloc(MANY);
+    assert_non_null(bytes);
+    fill(bytes, MANY, 12);
+    for (uint64_t i = MANY; i-- > 1;)
+        assert_int_equal(put_chunk(w, f->session, "long", i, MANY, bytes + i, 1), RH_REPLY_OK);
+    uint64_t op = ask(w, chunk_of(w, f->session, "long", 0, MANY));
+    body(w, op, bytes, 1, RH_WRITTEN_WHOLE);
+    assert_int_equal(answer(w, op)->upload.state, RH_UPLOAD_DONE);
+    assert_object(w, answer(w, op)->upload.id, bytes, MANY);
+    free(bytes);
+}
+
 static void stitching_goes_on_after_a_crash(void **state)
 {
     struct fixture *f = *state;
@@ -228,7 +288,7 @@ static void stitching_goes_on_after_a_crash(void **state)
     for (uint64_t i = 1; i < COUNT; i++)
         assert_int_equal(send_chunk(f, i), RH_REPLY_OK);
     w->hold_verb[RH_STORE_STITCH] = true;
-    assert_int_equal(send_chunk(f, 0), RH_REPLY_OK);
+    assert_null(answer_if(w, bring_the_last(f, "video_1")));
     assert_int_equal(look(f)->upload.state, RH_UPLOAD_OPEN);
     world_restart(w, true);
     assert_object(w, look(f)->upload.id, data, sizeof data);
@@ -238,24 +298,52 @@ static void a_failed_stitch_is_tried_again(void **state)
 {
     struct fixture *f = *state;
     struct world *w = &f->w;
-    static const enum rh_store_verb verbs[] = {RH_STORE_STITCH, RH_STORE_SYNC, RH_STORE_BEGIN};
-    for (size_t i = 0; i < 3; i++) {
+    static const enum rh_store_verb verbs[] = {RH_STORE_STITCH, RH_STORE_SYNC};
+    for (size_t i = 0; i < 2; i++) {
         char name[16];
         snprintf(name, sizeof name, "v%zu", i);
         for (uint64_t k = COUNT; k-- > 1;)
             assert_int_equal(put_chunk(w, f->session, name, k, COUNT, data + k * SIZE, SIZE),
                              RH_REPLY_OK);
         w->hold_verb[RH_STORE_STITCH] = true;
-        assert_int_equal(put_chunk(w, f->session, name, 0, COUNT, data, SIZE), RH_REPLY_OK);
+        uint64_t last = bring_the_last(f, name);
+        assert_null(answer_if(w, last));
         rh_store_model_fail(w->store, verbs[i], RH_ERR_IO);
         w->hold_verb[RH_STORE_STITCH] = false;
         world_release(w);
+        /* It is acknowledged all the same, and nobody waits for a disk to get well. */
+        assert_int_equal(answer(w, last)->code, RH_REPLY_OK);
+        assert_int_equal(answer(w, last)->upload.state, RH_UPLOAD_OPEN);
+        assert_int_equal(answer(w, last)->upload.chunks_received, COUNT);
+        struct rh_vault_request *finish = request_new(w, RH_REQUEST_FINISH);
+        strcpy(finish->upload, answer(w, last)->upload.id);
+        assert_int_equal(ask_answer(w, finish)->code, RH_REPLY_OVERLOADED);
         world_pass(w, 10);
         struct rh_vault_request *request = request_new(w, RH_REQUEST_GET);
         strcpy(request->session, f->session);
         strcpy(request->name, name);
         assert_object(w, ask_answer(w, request)->upload.id, data, sizeof data);
     }
+}
+
+static void a_video_that_is_deleted_while_it_is_stitched(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    for (uint64_t i = 1; i < COUNT; i++)
+        assert_int_equal(send_chunk(f, i), RH_REPLY_OK);
+    w->hold_verb[RH_STORE_STITCH] = true;
+    uint64_t last = bring_the_last(f, "video_1");
+    struct rh_vault_request *erase = request_new(w, RH_REQUEST_DELETE);
+    strcpy(erase->session, f->session);
+    strcpy(erase->name, "video_1");
+    uint64_t deleting = ask(w, erase);
+    assert_int_equal(answer(w, last)->code, RH_REPLY_GONE);
+    assert_null(answer_if(w, deleting));
+    w->hold_verb[RH_STORE_STITCH] = false;
+    world_release(w);
+    assert_int_equal(answer(w, deleting)->code, RH_REPLY_OK);
+    assert_int_equal(rh_store_model_file_count(w->store), 1); /* session.json */
 }
 
 static void a_rotten_chunk_is_never_stitched(void **state)
@@ -375,8 +463,11 @@ int main(void)
         T(the_number_of_chunks_stays),
         T(a_broken_chunk_counts_for_nothing),
         T(a_chunk_is_taken_over),
+        T(who_brings_the_last_chunk_is_told_so),
+        T(a_long_queue_is_stitched_before_the_last_answer),
         T(stitching_goes_on_after_a_crash),
         T(a_failed_stitch_is_tried_again),
+        T(a_video_that_is_deleted_while_it_is_stitched),
         T(a_rotten_chunk_is_never_stitched),
         T(removing_a_copy_never_hits_a_namesake),
         T(empty_chunks_are_fine),
