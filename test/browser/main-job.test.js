@@ -158,3 +158,22 @@ it('a full disk on the server pauses the upload and loses nothing', async (t) =>
     }, 30_000);
     assert.equal(hashOf(await stage.object(page, id)), hash);
 });
+
+for (const policy of ['sequential', 'live', 'form', 'never-give-up']) {
+    it(`policy ${policy}: a take and a file arrive equal, in a session`, async (t) => {
+        const stage = await realStage(t);
+        const page = await stage.page({ policy, keepLocal: 'for-good' });
+        const session = await createSession(page);
+        const take = await beginTake(page, session);
+        await until('some video in the spool', async () => (await spooled(page)) > 60_000);
+        await endTake(page);
+        const { id, hash } = await addNoise(page, 2.3 * MIB, 8, session);
+        await completed(page, take);
+        await completed(page, id);
+        assert.equal(hashOf(await stage.object(page, take)), await localHash(page, take));
+        assert.equal(hashOf(await stage.object(page, id)), hash);
+        const answer = await (await fetch(`${stage.server.url}/api/session/${session}`)).json();
+        assert.deepEqual(answer.videos.map((video) => video.state), ['done', 'done']);
+        assert.ok(answer.videos.some((video) => video.prompt_id === 'test'), 'metadata arrived');
+    });
+}

@@ -4,6 +4,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import { temporaryDirectory } from '../server/server.js';
 import { until } from './support/browser.js';
 import { beginTake, completed, endTake, localHash, look, realStage, sha256, spooled } from './support/real.js';
 
@@ -36,7 +37,9 @@ test('2.4: the server is away at the beginning; the take arrives in its session'
 
 test('with --auth token the session, once announced, is worked in with its own token', async (t) => {
     const token = 'correct horse battery staple';
-    const it = await realStage(t, { args: ['--auth', 'token', '--token', token] });
+    const file = path.join(temporaryDirectory(t), 'token');
+    fs.writeFileSync(file, `${token}\n`);
+    const it = await realStage(t, { args: ['--auth', 'token', '--token-file', file] });
     const page = await it.page();
     await page.evaluate(async (given) => {
         window.reelhaul.close();

@@ -555,11 +555,13 @@ function bodyOf(body, source) {
     }
 }
 
-/** @param {string} text @param {string} server @returns {string} '' if it names no address */
+/** The address in an answer about one video; the form dialect says a path below /recordings instead.
+ * @param {string} text @param {string} server @returns {string} '' if it names none */
 function urlIn(text, server) {
     try {
-        const { url } = JSON.parse(text);
-        return typeof url === 'string' ? new URL(url, `${server}/`).href : '';
+        const { url, file_path: path } = JSON.parse(text);
+        if (typeof url === 'string') return new URL(url, `${server}/`).href;
+        return typeof path === 'string' ? new URL(`recordings/${path}`, `${server}/`).href : '';
     } catch {
         return '';
     }

@@ -113,8 +113,9 @@ export const localHash = (page, id) => page.evaluate(async (take) => {
     return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }, id);
 
-/** Adds a made-up file; {id, hash}. @param {import('playwright-core').Page} page @param {number} size @param {number} seed */
-export const addNoise = (page, size, seed) => page.evaluate(async ([length, from]) => {
+/** Adds a made-up file; {id, hash}. @param {import('playwright-core').Page} page @param {number} size @param {number} seed
+ * @param {string} [sessionId] */
+export const addNoise = (page, size, seed, sessionId) => page.evaluate(async ([length, from, session]) => {
     const bytes = new Uint8Array(length);
     for (let i = 0, state = from; i < length; i += 1) {
         state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -122,9 +123,9 @@ export const addNoise = (page, size, seed) => page.evaluate(async ([length, from
     }
     const digest = await crypto.subtle.digest('SHA-256', bytes);
     const hash = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    const id = await window.reelhaul.addFile(new File([bytes], 'noise.bin', { type: 'application/octet-stream' }));
-    return { id, hash };
-}, [size, seed]);
+    const file = new File([bytes], 'noise.bin', { type: 'application/octet-stream' });
+    return { id: await window.reelhaul.addFile(file, { sessionId: session }), hash };
+}, /** @type {[number, number, string|undefined]} */ ([Math.floor(size), seed, sessionId]));
 
 /** @param {import('playwright-core').Page} page @param {string} id */
 export const look = (page, id) => page.evaluate((upload) => window.reelhaul.get(upload) ?? null, id);
