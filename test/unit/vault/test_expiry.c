@@ -122,6 +122,63 @@ static void a_wall_jump_suspends_expiry(void **state)
     assert_int_equal(state_of(f), RH_UPLOAD_EXPIRED);
 }
 
+#define YEARS_MS(n) ((int64_t)(n)*365 * 24 * 3600 * 1000)
+
+/* A clock that is set while the server runs, either way: nothing that was acknowledged goes, parts
+ * are taken as before, and what nobody vouched for only gets its hour more. */
+static void a_clock_set_by_years_while_running(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    static const int years[] = {30, -56, 56, -30};
+    char id[RH_ID_TEXT_MAX];
+    make_upload(w, f->session, "vouched", RH_SIZE_UNKNOWN, id);
+    for (uint64_t i = 0; i < 4; i++) {
+        size_t logs = w->logs;
+        assert_int_equal(put(w, id, i * 100, data + i * 100, 100), RH_REPLY_OK);
+        uint64_t op = ask(w, write_of(w, id, (i + 1) * 100, 50)); /* a part is under way */
+        world_time(w, 1000, YEARS_MS(years[i]));
+        assert_int_equal(w->logs, logs + 1);
+        body(w, op, data + (i + 1) * 100, 50, RH_WRITTEN_WHOLE);
+        assert_int_equal(answer(w, op)->code, RH_REPLY_OK);
+        world_pass(w, 2 * AGE);
+        assert_int_equal(state_of(f), RH_UPLOAD_OPEN);
+        assert_int_equal(get(w, id)->upload.state, RH_UPLOAD_OPEN);
+        assert_int_equal(get(w, id)->durable_count, 1);
+        assert_int_equal(get(w, id)->durable[0].length, i * 100 + 150);
+    }
+    world_pass(w, 3700);
+    assert_int_equal(state_of(f), RH_UPLOAD_EXPIRED);
+    assert_int_equal(get(w, id)->upload.state, RH_UPLOAD_OPEN);
+    struct rh_vault_request *request = request_new(w, RH_REQUEST_FINISH);
+    strcpy(request->upload, id);
+    assert_int_equal(ask_answer(w, request)->code, RH_REPLY_OK);
+    assert_object(w, id, data, 450);
+}
+
+/* A computer whose clock was lost with its power says 1970; another says 2100. */
+static void a_clock_set_by_years_across_restarts(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    static const int64_t wall_ms[] = {1000, 4102444800000, 1000, 1769527800000};
+    char id[RH_ID_TEXT_MAX];
+    make_upload(w, f->session, "vouched", RH_SIZE_UNKNOWN, id);
+    for (uint64_t i = 0; i < 4; i++) {
+        assert_int_equal(put(w, id, i * 100, data + i * 100, 100), RH_REPLY_OK);
+        w->mono_ms = 777; /* another boot */
+        w->wall_ms = wall_ms[i];
+        world_restart(w, true);
+        world_pass(w, AGE / 8);
+        assert_int_equal(state_of(f), RH_UPLOAD_OPEN);
+        assert_int_equal(get(w, id)->durable[0].length, (i + 1) * 100);
+    }
+    world_pass(w, AGE); /* its age is what servers lived, however often their clocks were set */
+    assert_int_equal(state_of(f), RH_UPLOAD_EXPIRED);
+    assert_int_equal(get(w, id)->upload.state, RH_UPLOAD_OPEN);
+    assert_true(rh_catalog_model_upload(w->catalog, id)->row.overdue);
+}
+
 static void a_writer_at_work_keeps_its_upload(void **state)
 {
     struct fixture *f = *state;
@@ -180,6 +237,8 @@ int main(void)
         T(metadata_and_waiting_chunks_are_vouched_for_too),
         T(downtime_makes_nothing_old),
         T(a_wall_jump_suspends_expiry),
+        T(a_clock_set_by_years_while_running),
+        T(a_clock_set_by_years_across_restarts),
         T(a_writer_at_work_keeps_its_upload),
         T(an_upload_that_expires_is_waited_for),
         T(ticks_are_persisted),
