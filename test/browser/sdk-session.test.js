@@ -109,6 +109,23 @@ test('a page that goes away while its session is deferred leaves it to the next'
     assertArrived(it.server, 4, session);
 });
 
+test('a tab that takes over while the server is away needs nothing from it', async (t) => {
+    const it = await stage(t);
+    const [one, two] = [await it.page(), await it.page()];
+    await open(one);
+    await open(two);
+    it.server.down = true;
+    await one.close(); // it was first, so it leads
+    const session = await begin(two, 'p-17');
+    const id = await record(two, session, 11);
+    await until('a failed try', async () => await stateOf(two, id) === 'paused offline');
+    it.server.down = false;
+    await two.evaluate(() => dispatchEvent(new Event('online')));
+    await whenDone(two);
+    assert.deepEqual([...it.server.sessions], [[session, 'p-17']]);
+    assertArrived(it.server, 11, session);
+});
+
 test('a session without takes is announced too, at the next visit', async (t) => {
     const it = await stage(t);
     const page = await it.page();

@@ -112,8 +112,9 @@ export { BrainError, decodeAction };
  */
 /** @typedef {{uploads: number, segments: number, intervals: number, parts: number}} Limits */
 
-/** @param {LoadOptions} options @returns {Promise<WebAssembly.Module>} */
-async function compile(options) {
+/** The engine, ready to be loaded without the network. @param {LoadOptions} [options]
+ * @returns {Promise<WebAssembly.Module>} */
+export async function compile(options = {}) {
     if (options.module) return options.module;
     if (options.bytes) return WebAssembly.compile(options.bytes);
     const url = new URL(options.url ?? 'engine.wasm', import.meta.url);

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Brain } from './brain.js';
+import { Brain, compile } from './brain.js';
 import { Ledger } from './ledger.js';
 import { log, setLevel } from './log.js';
 import { Rpc } from './rpc.js';
@@ -29,6 +29,8 @@ let spoolWorker;
 let channel;
 /** @type {Ledger} */
 let ledger;
+/** Loaded by every tab: the server may be away when it becomes the leader. @type {WebAssembly.Module} */
+let engine;
 
 /** Commands not answered yet. @type {Map<string, {message: object, resolve: (value: any) => void,
  *   reject: (error: Error) => void}>} */
@@ -51,6 +53,7 @@ const page = new Rpc(self, (type, message) => {
 /** @param {UploaderOptions} options */
 async function init(options) {
     setLevel(options.level);
+    engine = await compile();
     ledger = await Ledger.open(options.partition);
     channel = new BroadcastChannel(`reelhaul:${options.partition}`);
     channel.onmessage = ({ data }) => void hear(data);
@@ -74,7 +77,7 @@ async function init(options) {
 /** Runs for as long as this tab lives. @param {UploaderOptions} options */
 async function lead({ partition, server, policy, overrides, force, orphans }) {
     const brain = await Brain.load({
-        policy, overrides, dialect: policy === 'form' ? 'form' : 'videos',
+        module: engine, policy, overrides, dialect: policy === 'form' ? 'form' : 'videos',
         seed: crypto.getRandomValues(new BigUint64Array(1))[0], limits: { uploads: 256 },
     });
     const spool = await openSpool(partition, {

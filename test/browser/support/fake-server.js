@@ -43,7 +43,7 @@ export class FakeServer {
     /** Bytes per second that bodies are read with; 0: as they come. */ rate = 0;
     /** Cuts the connection of a chunk after so many bytes of its body; asked anew for each chunk.
      * @type {(entry: Entry) => number|null} */ cut = () => null;
-    /** Nobody there: requests of the API end without an answer. */ down = false;
+    /** Nobody there: every request ends without an answer. */ down = false;
     /** Does what was asked and loses the answer. @type {(entry: Entry) => boolean} */ lose = () => false;
     /** Participant by session. @type {Map<string, string>} */ sessions = new Map();
     /** Answers with this status instead. @type {(entry: Entry) => number|null} */ refuse = () => null;
@@ -77,6 +77,7 @@ export class FakeServer {
             length: number(request, 'length'), kept: 0, writer: text(request, 'reelhaul-writer'),
             authorization: text(request, 'authorization'),
         };
+        if (this.down && !path.startsWith('/api/')) return void request.socket.destroy();
         if (!path.startsWith('/api/')) return this.#file(path, answer);
         this.log.push(entry);
         answer.on('finish', () => { entry.status = answer.statusCode; });
