@@ -23,7 +23,7 @@ test('2.4: the server is away at the beginning; the take arrives in its session'
     await until('a try that failed', async () => (await look(page, id)).reason === 'offline', 20_000);
     assert.ok(!fs.existsSync(path.join(it.data, 'recordings', session)));
     it.link.restore();
-    await it.restartServer('SIGTERM');
+    await it.restartServer();
     await completed(page, id);
     const folder = path.join(it.data, 'recordings', session);
     const { videoId } = await look(page, id);
@@ -32,11 +32,11 @@ test('2.4: the server is away at the beginning; the take arrives in its session'
     assert.equal(told.session_id, session);
     assert.equal(told.participant_id, 'Zoë 17');
     assert.deepEqual(told.videos.map((/** @type {any} */ video) => video.video_id), [videoId]);
-    assert.equal(sha256(fs.readFileSync(it.object(videoId))), hash);
+    assert.equal(sha256(fs.readFileSync(await it.object(page, id))), hash);
 });
 
 test('with --auth token the session, once announced, is worked in with its own token', async (t) => {
-    const token = 'correct horse battery staple';
+    const token = 'correct-horse-battery-staple-0123456789';
     const file = path.join(temporaryDirectory(t), 'token');
     fs.writeFileSync(file, `${token}\n`);
     const it = await realStage(t, { args: ['--auth', 'token', '--token-file', file] });

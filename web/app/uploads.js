@@ -35,6 +35,7 @@ export class Uploads extends EventTarget {
         this.beginning = null;
         reelhaul.addEventListener('change', () => this.changed());
         reelhaul.addEventListener('upload', (event) => this.watchAccess(event));
+        reelhaul.addEventListener('session', (event) => this.onSession(event));
         reelhaul.addEventListener('resuming', () => {
             this.indicator.showResuming();
             announce(strings.indicator.resuming);
@@ -83,11 +84,18 @@ export class Uploads extends EventTarget {
         return true;
     }
 
+    /** With the server away a session begins all the same. @param {Event} event */
+    onSession(event) {
+        const { announced } = /** @type {CustomEvent<{id: string, announced: boolean}>} */ (event).detail;
+        if (announced) hideNotice('noServer');
+        else showNotice('noServer', strings.notice.noServer, { kind: 'warning' });
+    }
+
     /**
      * Makes sure that there is a session, asking for the access code as often as the person tries. Asked
      * again while it is still asking, it gives the same answer: one sitting is one session.
      * @param {string} participantId
-     * @returns {Promise<boolean>} false: no server or no code; recording works all the same
+     * @returns {Promise<boolean>} false: the server refused, or no code; recording works all the same
      */
     ensureSession(participantId) {
         if (this.sitting.sessionId !== '') return Promise.resolve(true);
@@ -101,7 +109,6 @@ export class Uploads extends EventTarget {
             try {
                 const options = participantId ? { participantId } : {};
                 this.sitting.sessionId = await this.reelhaul.createSession(options);
-                hideNotice('noServer');
                 hideNotice('code');
                 return true;
             } catch (error) {

@@ -97,6 +97,7 @@ export class PromptStep {
             if (label) setText(label, strings.prompt.waiting);
             announce(strings.prompt.waiting);
         }, 300);
+        await uploads.beginning; // a take belongs to a session; with the server away there soon is one too
         await uploads.reelhaul.readyToRecord();
         clearTimeout(slow);
         if (this.finished) return;
