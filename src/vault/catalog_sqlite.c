@@ -197,17 +197,6 @@ static enum rh_error run_keyed(struct catalog_sqlite *catalog, enum statement wh
     return finish_step(statement);
 }
 
-static void *grow(void *array, size_t count, size_t *cap, size_t size)
-{
-    if (count < *cap)
-        return array;
-    size_t wanted = *cap == 0 ? 8 : *cap * 2;
-    void *bigger = realloc(array, wanted * size);
-    if (bigger != NULL)
-        *cap = wanted;
-    return bigger;
-}
-
 /* ---- Writing ---- */
 
 static enum rh_error put_meta(struct catalog_sqlite *catalog, const struct rh_meta_row *row)
@@ -416,82 +405,94 @@ static enum rh_error read_upload_columns(sqlite3_stmt *s, struct rh_upload_row *
     return row->metadata == NULL ? RH_ERR_MEMORY : RH_OK;
 }
 
-static enum rh_error read_intervals(struct catalog_sqlite *catalog, struct rh_upload_rows *upload)
+/* Hands every row of a statement to `take`, and makes the statement ready for the next use. */
+static enum rh_error for_rows(sqlite3_stmt *statement,
+                              enum rh_error (*take)(void *context, sqlite3_stmt *), void *context)
 {
-    sqlite3_stmt *statement = prepared(catalog, INTERVALS_GET);
-    size_t cap = 0;
-    int code;
-    bind_text(statement, 1, upload->row.id);
-    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-        void *array =
-            grow(upload->intervals, upload->interval_count, &cap, sizeof *upload->intervals);
-        if (array == NULL) {
-            code = SQLITE_NOMEM;
-            break;
-        }
-        upload->intervals = array;
-        upload->intervals[upload->interval_count++] = (struct rh_interval){
-            .offset = column_u64(statement, 0),
-            .length = column_u64(statement, 1),
-            .crc64 = column_u64(statement, 2),
-        };
-    }
+    enum rh_error error = RH_OK;
+    int code = SQLITE_DONE;
+    while (error == RH_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        error = take(context, statement);
     sqlite3_reset(statement);
-    return code == SQLITE_DONE ? RH_OK : code == SQLITE_NOMEM ? RH_ERR_MEMORY : RH_ERR_IO;
+    sqlite3_clear_bindings(statement);
+    return error == RH_OK && code != SQLITE_DONE ? RH_ERR_IO : error;
 }
 
-static enum rh_error read_chunks(struct catalog_sqlite *catalog, struct rh_upload_rows *upload)
+/* Room for one more in an array whose capacity is the next power of two: nothing but the count
+ * needs keeping. */
+static void *grown(void *array, size_t count, size_t size)
 {
-    sqlite3_stmt *statement = prepared(catalog, CHUNKS_GET);
-    size_t cap = 0;
-    int code;
-    bind_text(statement, 1, upload->row.id);
-    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-        void *array = grow(upload->chunks, upload->chunk_count, &cap, sizeof *upload->chunks);
-        if (array == NULL) {
-            code = SQLITE_NOMEM;
-            break;
-        }
-        upload->chunks = array;
-        upload->chunks[upload->chunk_count++] = (struct rh_chunk_row){
-            .index = column_u64(statement, 0),
-            .length = column_u64(statement, 1),
-            .crc64 = column_u64(statement, 2),
-            .waiting = sqlite3_column_int(statement, 3) != 0,
-        };
-    }
-    sqlite3_reset(statement);
-    return code == SQLITE_DONE ? RH_OK : code == SQLITE_NOMEM ? RH_ERR_MEMORY : RH_ERR_IO;
+    bool is_full = count == 0 || (count >= 8 && (count & (count - 1)) == 0);
+    return is_full ? realloc(array, (count == 0 ? 8 : count * 2) * size) : array;
 }
 
-/* Steps through a statement that selects UPLOAD_COLUMNS, and adds each upload with its intervals
- * and chunks. */
+static enum rh_error take_interval(void *context, sqlite3_stmt *statement)
+{
+    struct rh_upload_rows *upload = context;
+    void *array = grown(upload->intervals, upload->interval_count, sizeof *upload->intervals);
+    if (array == NULL)
+        return RH_ERR_MEMORY;
+    upload->intervals = array;
+    upload->intervals[upload->interval_count++] = (struct rh_interval){
+        .offset = column_u64(statement, 0),
+        .length = column_u64(statement, 1),
+        .crc64 = column_u64(statement, 2),
+    };
+    return RH_OK;
+}
+
+static enum rh_error take_chunk(void *context, sqlite3_stmt *statement)
+{
+    struct rh_upload_rows *upload = context;
+    void *array = grown(upload->chunks, upload->chunk_count, sizeof *upload->chunks);
+    if (array == NULL)
+        return RH_ERR_MEMORY;
+    upload->chunks = array;
+    upload->chunks[upload->chunk_count++] = (struct rh_chunk_row){
+        .index = column_u64(statement, 0),
+        .length = column_u64(statement, 1),
+        .crc64 = column_u64(statement, 2),
+        .waiting = sqlite3_column_int(statement, 3) != 0,
+    };
+    return RH_OK;
+}
+
+/* What a statement that selects UPLOAD_COLUMNS is read into. */
+struct uploads_read {
+    struct catalog_sqlite *catalog;
+    struct rh_rows *rows;
+};
+
+/* One upload with its intervals and chunks. It is counted at once, so that rh_rows_free finds what
+ * it holds. */
+static enum rh_error take_upload(void *context, sqlite3_stmt *statement)
+{
+    struct uploads_read *read = context;
+    struct rh_rows *rows = read->rows;
+    void *array = grown(rows->uploads, rows->upload_count, sizeof *rows->uploads);
+    if (array == NULL)
+        return RH_ERR_MEMORY;
+    rows->uploads = array;
+    struct rh_upload_rows *upload = &rows->uploads[rows->upload_count++];
+    *upload = (struct rh_upload_rows){0};
+    enum rh_error error = read_upload_columns(statement, &upload->row);
+    if (error != RH_OK)
+        return error;
+    sqlite3_stmt *intervals = prepared(read->catalog, INTERVALS_GET);
+    bind_text(intervals, 1, upload->row.id);
+    error = for_rows(intervals, take_interval, upload);
+    if (error != RH_OK)
+        return error;
+    sqlite3_stmt *chunks = prepared(read->catalog, CHUNKS_GET);
+    bind_text(chunks, 1, upload->row.id);
+    return for_rows(chunks, take_chunk, upload);
+}
+
 static enum rh_error read_uploads(struct catalog_sqlite *catalog, sqlite3_stmt *statement,
                                   struct rh_rows *rows)
 {
-    enum rh_error error = RH_OK;
-    size_t cap = 0;
-    int code = SQLITE_DONE;
-    while (error == RH_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        void *array = grow(rows->uploads, rows->upload_count, &cap, sizeof *rows->uploads);
-        if (array == NULL) {
-            error = RH_ERR_MEMORY;
-            break;
-        }
-        rows->uploads = array;
-        struct rh_upload_rows *upload = &rows->uploads[rows->upload_count++];
-        *upload = (struct rh_upload_rows){0};
-        error = read_upload_columns(statement, &upload->row);
-        if (error == RH_OK)
-            error = read_intervals(catalog, upload);
-        if (error == RH_OK)
-            error = read_chunks(catalog, upload);
-    }
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    if (error == RH_OK && code != SQLITE_DONE)
-        error = RH_ERR_IO;
-    return error;
+    struct uploads_read read = {.catalog = catalog, .rows = rows};
+    return for_rows(statement, take_upload, &read);
 }
 
 static enum rh_error read_session(struct catalog_sqlite *catalog, const char *id,
