@@ -27,9 +27,9 @@ export function partHeaders(upload, offset, bytes, extra = {}) {
     };
 }
 
-export function sendPart(server, upload, offset, bytes, extra = {}) {
+export function sendPart(server, upload, offset, bytes, extra = {}, agent = undefined) {
     return request(server, 'POST', '/api/v1/videos/chunk', {
-        headers: partHeaders(upload, offset, bytes, extra), body: bytes,
+        headers: partHeaders(upload, offset, bytes, extra), body: bytes, agent,
     });
 }
 
