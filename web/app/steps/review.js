@@ -26,6 +26,7 @@ export class ReviewStep {
         const words = strings.review;
         this.options = options;
         this.url = '';
+        this.over = false;
         const empty = take.size === 0;
         this.heading = el('h1', { tabindex: -1, id: 'stepTitle' }, words.title);
         const text = empty ? words.empty : interrupted ? words.interrupted : words.text(title);
@@ -58,13 +59,25 @@ export class ReviewStep {
     }
 
     async load() {
+        this.over = false;
         try {
             const file = await this.options.uploads.reelhaul.export(this.options.take.id);
+            if (this.over) return;
             this.url = URL.createObjectURL(file);
             this.video.src = this.url;
         } catch {
             this.hint.hidden = false;
         }
+    }
+
+    /** A video that still reads must stop before its bytes and its address go, or it reports that they are missing. */
+    unload() {
+        this.over = true;
+        if (!this.url) return;
+        this.video.removeAttribute('src');
+        this.video.load();
+        URL.revokeObjectURL(this.url);
+        this.url = '';
     }
 
     async saveFile() {
@@ -75,12 +88,12 @@ export class ReviewStep {
     /** @param {() => Promise<void>} decide */
     async finish(decide) {
         for (const control of [this.accept, this.retake]) control.disabled = true;
-        this.video.pause();
+        this.unload();
         try {
             hideNotice('review');
             await decide();
-            if (this.url) URL.revokeObjectURL(this.url);
         } catch (error) {
+            void this.load();
             for (const control of [this.accept, this.retake]) control.disabled = false;
             showNotice('review', `${strings.review.notSaved} ${String(error)}`,
                 { kind: 'error', dismissable: true });
