@@ -52,6 +52,10 @@ async function begin(page, origin = server.origin) {
     await page.locator('#start').waitFor();
 }
 
+/** Waits for the first bytes of the take being recorded: an empty one offers nothing to accept. */
+const hasBytes = (page) => page.waitForFunction(
+    () => window.reelhaul.list().some((upload) => upload.recording && upload.total > 0));
+
 /** Records the prompt on the screen; stops at the review. */
 async function record(page, ms = 700) {
     await page.locator('#start').click();
@@ -126,7 +130,7 @@ describe('the flow', () => {
                 assert.equal(await focused(page), 'cancel');
                 await page.locator('#stop[aria-disabled=false]').waitFor();
                 assert.equal(await focused(page), 'stop');
-                await page.waitForTimeout(400);
+                await hasBytes(page);
                 await page.keyboard.press('Enter');
                 await page.locator('#accept').waitFor();
                 assert.equal(await focused(page), 'stepTitle', 'a second press must not decide');
