@@ -84,11 +84,11 @@ describe('the flow', () => {
                 assert.equal(await textOf(page, 'h1'), prompt.title);
                 assert.match(await textOf(page, '.eyebrow'), new RegExp(`Recording ${index + 1} of 3`));
                 await record(page);
-                const accepted = Date.now();
                 await page.locator('#accept').click();
                 if (index < 2) {
                     await page.locator('#start').waitFor();
-                    assert.ok(Date.now() - accepted < 1500, 'the next prompt starts at once');
+                    assert.equal(await page.evaluate(() => window.reelhaul.getSummary().completed), 0,
+                        'the next prompt is there although nothing could be sent');
                     await shows(page, indicator, `Uploading… (${index + 1} pending)`);
                     assert.equal(await page.locator(indicator).getAttribute('class'),
                         'upload-indicator active');
