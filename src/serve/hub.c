@@ -102,7 +102,7 @@ static void act_all(struct rh_hub *hub)
 static void tell(struct rh_hub *hub, struct rh_vault_event *event)
 {
     if (rh_vault_tell(hub->vault, event) != RH_OK)
-        rh_serve_die("out of memory");
+        rh_out_of_memory();
 }
 
 static void tell_time(struct rh_hub *hub, rh_ms now_ms)

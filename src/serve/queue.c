@@ -14,8 +14,7 @@ struct rh_message *rh_message_new(enum rh_message_kind kind)
 {
     struct rh_message *message = calloc(1, sizeof *message);
 
-    if (message == NULL)
-        rh_serve_die("out of memory");
+    RH_MEMORY(message);
     message->kind = kind;
     return message;
 }

@@ -97,8 +97,7 @@ static void run_read(struct rh_workers *w, const struct rh_message *message)
     struct rh_message *answer = rh_message_new(RH_MESSAGE_EVENT);
     struct rh_rows *rows = calloc(1, sizeof *rows);
 
-    if (rows == NULL)
-        rh_serve_die("out of memory");
+    RH_MEMORY(rows);
     w->catalog->ops->read(w->catalog, &message->u.read.read, rows);
     answer->u.event.kind = RH_HAS_READ;
     answer->u.event.u.read.id = message->u.read.id;

@@ -39,7 +39,7 @@ void rh_chunk_put(struct rh_vault *v, struct rh_upload *u, struct rh_chunk_row r
     if (!known && u->chunk_count == u->chunk_cap) {
         size_t cap = u->chunk_cap == 0 ? 16 : u->chunk_cap * 2;
         u->chunks = realloc(u->chunks, cap * sizeof *u->chunks);
-        RH_ASSERT(u->chunks != NULL);
+        RH_MEMORY(u->chunks);
         u->chunk_cap = cap;
     }
     if (!known) {

@@ -11,7 +11,7 @@
 struct rh_change *rh_commit_add(struct rh_vault *v, enum rh_change_kind kind, const char *upload)
 {
     struct rh_change *change = rh_batch_add(&v->batch, kind);
-    RH_ASSERT(change != NULL);
+    RH_MEMORY(change);
     if (upload != NULL)
         strcpy(change->upload, upload);
     return change;
@@ -53,8 +53,8 @@ void rh_commit_start(struct rh_vault *v)
         struct rh_upload *upload = RH_LIST_ENTRY(node, struct rh_upload, in_dirty);
         rh_list_remove(node);
         struct rh_change *change = rh_commit_add(v, RH_CHANGE_UPLOAD, upload->row.id);
-        enum rh_error error = rh_upload_row_copy(&change->u.upload_row, &upload->row);
-        RH_ASSERT(error == RH_OK);
+        if (rh_upload_row_copy(&change->u.upload_row, &upload->row) != RH_OK)
+            rh_out_of_memory();
     }
     RH_ASSERT(rh_list_is_empty(&v->commit_flying));
     while ((node = rh_list_first(&v->commit_gathering)) != NULL) {

@@ -10,7 +10,7 @@ static void grow(struct rh_map *map)
 {
     size_t count = map->bucket_count == 0 ? 64 : map->bucket_count * 2;
     struct rh_map_node **buckets = calloc(count, sizeof *buckets);
-    RH_ASSERT(buckets != NULL);
+    RH_MEMORY(buckets);
     for (size_t i = 0; i < map->bucket_count; i++) {
         struct rh_map_node *node = map->buckets[i];
         while (node != NULL) {

@@ -53,7 +53,7 @@ static void view_of(const struct rh_upload *u, bool with_metadata, struct rh_upl
     view->done_wall_s = u->row.done_wall_s;
     if (with_metadata && u->row.metadata != NULL) {
         view->metadata = strdup(u->row.metadata);
-        RH_ASSERT(view->metadata != NULL);
+        RH_MEMORY(view->metadata);
     }
 }
 

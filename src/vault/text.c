@@ -4,6 +4,7 @@
  * shows it) and {name}.metadata.json beside the object. One write of a file at a time; those that
  * ask meanwhile share the next one, so the last write always says the most.
  */
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,37 +33,55 @@ static void iso_of(int64_t wall_s, char out[ISO_TEXT])
         strcpy(out, "1970-01-01T00:00:00");
 }
 
+/* What jansson cannot do with good arguments it cannot do for want of memory. */
+static void must(int failed)
+{
+    if (failed != 0)
+        rh_out_of_memory();
+}
+
 static void set_text(json_t *object, const char *key, const char *value)
 {
-    /* NULL for text that is not UTF-8; then the key stays away. */
+    errno = 0;
     json_t *text = json_string(value);
+    if (text == NULL && errno == ENOMEM)
+        rh_out_of_memory();
+    /* NULL for text that is not UTF-8 too; then the key stays away. */
     if (text != NULL)
-        RH_ASSERT(json_object_set_new(object, key, text) == 0);
+        must(json_object_set_new(object, key, text));
 }
 
 static void set_u64(json_t *object, const char *key, uint64_t value)
 {
-    RH_ASSERT(json_object_set_new(object, key, json_integer((json_int_t)value)) == 0);
+    must(json_object_set_new(object, key, json_integer((json_int_t)value)));
+}
+
+/* NULL where the text is no JSON, or NULL; never for want of memory. */
+static json_t *parsed(const char *text)
+{
+    errno = 0;
+    json_t *json = text == NULL ? NULL : json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    if (json == NULL && errno == ENOMEM)
+        rh_out_of_memory();
+    return json;
 }
 
 /* The sender's metadata as an object; an empty one where there is none. */
 static json_t *metadata_of(const struct rh_upload *u)
 {
-    json_t *object = NULL;
-    if (u->row.metadata != NULL)
-        object = json_loads(u->row.metadata, JSON_REJECT_DUPLICATES, NULL);
+    json_t *object = parsed(u->row.metadata);
     if (!json_is_object(object)) {
         json_decref(object);
         object = json_object();
     }
-    RH_ASSERT(object != NULL);
+    RH_MEMORY(object);
     return object;
 }
 
 uint64_t rh_text_file_size(const char *metadata)
 {
     uint64_t size = RH_SIZE_UNKNOWN;
-    json_t *object = metadata != NULL ? json_loads(metadata, 0, NULL) : NULL;
+    json_t *object = parsed(metadata);
     const json_t *value = json_object_get(object, "file_size");
     if (json_is_integer(value) && json_integer_value(value) >= 0)
         size = (uint64_t)json_integer_value(value);
@@ -75,8 +94,8 @@ static char *session_text(const struct rh_session *s)
     char iso[ISO_TEXT];
     json_t *object = json_object();
     json_t *videos = json_array();
-    RH_ASSERT(object != NULL);
-    RH_ASSERT(videos != NULL);
+    RH_MEMORY(object);
+    RH_MEMORY(videos);
     set_text(object, "session_id", s->row.id);
     iso_of(s->row.created_wall_s, iso);
     set_text(object, "created_at", iso);
@@ -91,18 +110,18 @@ static char *session_text(const struct rh_session *s)
         json_t *video = json_object();
         json_t *metadata = metadata_of(u);
         json_t *prompt = json_object_get(metadata, "prompt_id");
-        RH_ASSERT(video != NULL);
+        RH_MEMORY(video);
         set_text(video, "video_id", u->row.name);
         if (prompt != NULL)
-            RH_ASSERT(json_object_set(video, "prompt_id", prompt) == 0);
+            must(json_object_set(video, "prompt_id", prompt));
         iso_of(u->row.done_wall_s, iso);
         set_text(video, "uploaded_at", iso);
         json_decref(metadata);
-        RH_ASSERT(json_array_append_new(videos, video) == 0);
+        must(json_array_append_new(videos, video));
     }
-    RH_ASSERT(json_object_set_new(object, "videos", videos) == 0);
+    must(json_object_set_new(object, "videos", videos));
     char *text = json_dumps(object, JSON_INDENT(2));
-    RH_ASSERT(text != NULL);
+    RH_MEMORY(text);
     json_decref(object);
     return text;
 }
@@ -113,15 +132,15 @@ static json_t *missing_of(const struct rh_upload *u)
     uint64_t at = 0;
     struct rh_range piece;
     bool present;
-    RH_ASSERT(missing != NULL);
+    RH_MEMORY(missing);
     while (rh_intervals_piece(&u->acked, &at, u->row.total, &piece, &present)) {
         if (present)
             continue;
         json_t *range = json_object();
-        RH_ASSERT(range != NULL);
+        RH_MEMORY(range);
         set_u64(range, "offset", piece.offset);
         set_u64(range, "length", piece.length);
-        RH_ASSERT(json_array_append_new(missing, range) == 0);
+        must(json_array_append_new(missing, range));
     }
     return missing;
 }
@@ -134,7 +153,7 @@ static char *metadata_text(const struct rh_upload *u)
     uint8_t bytes[8];
     json_t *object = metadata_of(u);
     json_t *ours = json_object();
-    RH_ASSERT(ours != NULL);
+    RH_MEMORY(ours);
     set_text(ours, "upload_id", u->row.id);
     set_text(ours, "mime_type", u->row.mime);
     set_u64(ours, "size", u->row.total);
@@ -147,12 +166,12 @@ static char *metadata_text(const struct rh_upload *u)
     set_text(ours, "uploaded_at", iso);
     set_text(ours, "status", u->row.partial ? "partial" : "complete");
     if (u->row.partial)
-        RH_ASSERT(json_object_set_new(ours, "missing", missing_of(u)) == 0);
+        must(json_object_set_new(ours, "missing", missing_of(u)));
     if (u->row.size_disagrees)
-        RH_ASSERT(json_object_set_new(ours, "declared_size_disagrees", json_true()) == 0);
-    RH_ASSERT(json_object_set_new(object, "reelhaul", ours) == 0);
+        must(json_object_set_new(ours, "declared_size_disagrees", json_true()));
+    must(json_object_set_new(object, "reelhaul", ours));
     char *text = json_dumps(object, JSON_INDENT(2));
-    RH_ASSERT(text != NULL);
+    RH_MEMORY(text);
     json_decref(object);
     return text;
 }

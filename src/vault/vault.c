@@ -26,7 +26,7 @@ void rh_vault_limits_default(struct rh_vault_limits *limits)
 void *rh_vault_alloc(size_t size)
 {
     void *memory = calloc(1, size);
-    RH_ASSERT(memory != NULL);
+    RH_MEMORY(memory);
     return memory;
 }
 

@@ -15,8 +15,8 @@ static bool is_chunk(const struct rh_op *op)
 void rh_written_interval(struct rh_vault *v, struct rh_upload *u, struct rh_interval interval)
 {
     struct rh_intervals_change change;
-    enum rh_error error = rh_intervals_add(&u->acked, interval, &change);
-    RH_ASSERT(error == RH_OK);
+    if (rh_intervals_add(&u->acked, interval, &change) != RH_OK)
+        rh_out_of_memory();
     if (change.erased)
         rh_commit_add(v, RH_CHANGE_INTERVAL_ERASE, u->row.id)->u.interval.offset =
             change.erased_offset;
