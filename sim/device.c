@@ -141,6 +141,15 @@ static void resume_takes(struct sim *sim, struct sim_device *device)
 
 /* ---- life and death ---- */
 
+/* Whatever the user did is undone. */
+static void undo_user(struct sim *sim, struct sim_device *device)
+{
+    struct rh_event event = {.kind = RH_EVENT_LIMIT};
+    sim_device_tell(sim, device, &event);
+    tell_about(sim, device, RH_EVENT_RELEASE, NULL);
+    tell_about(sim, device, RH_EVENT_RESUME, NULL);
+}
+
 static void make_lead(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_tab *tab = context;
@@ -149,7 +158,7 @@ static void make_lead(struct sim *sim, void *context, uint64_t life)
     sim_tab_lead(sim, tab);
     /* In the end nothing stays paused, whatever the records say. */
     if (sim->healed && life == tab->life)
-        tell_about(sim, tab->device, RH_EVENT_RESUME, NULL);
+        undo_user(sim, tab->device);
 }
 
 static void start_tab(struct sim *sim, struct sim_device *device, size_t index)
@@ -176,9 +185,14 @@ void sim_device_start(struct sim *sim, struct sim_device *device)
     restart(sim, device, device->life);
 }
 
+bool sim_device_has_session(const struct sim_device *device)
+{
+    return device->session[0] != '\0';
+}
+
 void sim_device_crash(struct sim *sim, struct sim_device *device)
 {
-    if (device->session[0] == '\0')
+    if (!sim_device_has_session(device))
         return;
     sim_note(sim, NULL, "device %zu crashes", device->index);
     device->life = ++device->lives;
@@ -212,6 +226,8 @@ void sim_device_fight(struct sim *sim, struct sim_device *device)
     struct sim_tab *leader = sim_device_leader(device);
     if (leader == NULL)
         return;
+    if (!sim_fires(sim, NULL, SIM_TAB_FIGHT))
+        return;
     size_t other = leader == &device->tabs[0] ? 1 : 0;
     if (device->tabs[other].life != 0)
         sim_tab_stop(sim, &device->tabs[other]);
@@ -236,26 +252,49 @@ static void undo_pause(struct sim *sim, void *context, uint64_t life)
         tell_about(sim, device, RH_EVENT_RESUME, NULL);
 }
 
-void sim_device_user(struct sim *sim, struct sim_device *device)
+static void undo_hold(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_device *device = context;
+    if (!sim->ending && life == device->life)
+        tell_about(sim, device, RH_EVENT_RELEASE, NULL);
+}
+
+static void set_limit(struct sim *sim, struct sim_device *device)
+{
+    struct rh_event event = {.kind = RH_EVENT_LIMIT};
+    event.limit.bytes_per_s = sim_chance(sim, 300) ? 0 : (uint64_t)2000 << sim_below(sim, 12);
+    sim_device_tell(sim, device, &event);
+}
+
+void sim_device_user(struct sim *sim, struct sim_device *device, enum sim_fault what)
 {
     struct sim_take *take = &device->spool.takes[sim_below(sim, device->spool.count)];
-    uint64_t what = sim_below(sim, 100);
     if (!take->begun || sim_device_leader(device) == NULL)
         return;
-    if (what < 40) {
-        sim_note(sim, take->upload, "the user pauses");
+    if (what == SIM_USER_CANCEL && (take->upload->completed || !sim_chance(sim, 300)))
+        return;
+    if (!sim_fires(sim, take->upload, what))
+        return;
+    switch (what) {
+    case SIM_USER_PAUSE:
         tell_about(sim, device, RH_EVENT_PAUSE, take->upload);
         sim_in(sim, sim_below(sim, 60000), undo_pause, device, device->life);
-    } else if (what < 60) {
-        sim_note(sim, take->upload, "the user resumes");
-        tell_about(sim, device, RH_EVENT_RESUME, take->upload);
-    } else if (what < 90) {
-        sim_note(sim, take->upload, "the user retries");
-        tell_about(sim, device, RH_EVENT_RETRY, take->upload);
-    } else if (!take->upload->completed) {
-        sim_note(sim, take->upload, "the user cancels");
+        break;
+    case SIM_USER_RETRY:
+        tell_about(sim, device, sim_chance(sim, 300) ? RH_EVENT_RESUME : RH_EVENT_RETRY,
+                   take->upload);
+        break;
+    case SIM_USER_CANCEL:
         take->upload->cancelled = true;
         tell_about(sim, device, RH_EVENT_CANCEL, take->upload);
+        break;
+    case SIM_USER_LIMIT:
+        set_limit(sim, device);
+        break;
+    default:
+        tell_about(sim, device, RH_EVENT_HOLD, NULL);
+        sim_in(sim, sim_below(sim, 60000), undo_hold, device, device->life);
+        break;
     }
 }
 
@@ -279,7 +318,7 @@ void sim_device_heal(struct sim *sim, struct sim_device *device)
 {
     device->crash_in = 0;
     sim_device_weather(sim, device);
-    tell_about(sim, device, RH_EVENT_RESUME, NULL);
+    undo_user(sim, device);
     /* Whoever lost the lead by an answer alone takes the lock anew. */
     struct sim_tab *leader = sim_device_leader(device);
     if (leader != NULL)
@@ -400,6 +439,8 @@ void sim_device_create(struct sim *sim)
     make_policy(sim, device);
     device->makes_sessions = device->dialect == &rh_wire_form && sim_chance(sim, 300);
     uint64_t count = 1 + sim_below(sim, 5);
+    if (sim->options->uploads_max != 0 && count > sim->options->uploads_max)
+        count = sim->options->uploads_max;
     for (uint64_t i = 0; i < count; i++)
         make_upload(sim, device);
     sim_device_make_session(sim, device);

@@ -14,7 +14,9 @@ void sim_device_crash(struct sim *, struct sim_device *);
 void sim_device_crash_after(struct sim *, struct sim_device *, uint32_t actions);
 void sim_device_fight(struct sim *, struct sim_device *);
 void sim_device_wall_jump(struct sim *, struct sim_device *);
-void sim_device_user(struct sim *, struct sim_device *); /* the user does something */
+bool sim_device_has_session(const struct sim_device *); /* nothing happens before that */
+/* The user does something: one of SIM_USER_*. */
+void sim_device_user(struct sim *, struct sim_device *, enum sim_fault what);
 void sim_device_weather(struct sim *, struct sim_device *);
 void sim_device_heal(struct sim *, struct sim_device *); /* nothing is paused, somebody leads */
 void sim_device_retry(struct sim *, struct sim_device *);

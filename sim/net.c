@@ -15,6 +15,11 @@ static rh_ms latency(struct sim *sim)
     return 1 + sim_below(sim, sim->plan.latency_ms);
 }
 
+static const struct sim_upload *about(const struct sim *sim, const struct sim_link *link)
+{
+    return &sim->uploads[link->upload];
+}
+
 /* ---- the sender's end ---- */
 
 static void tell_broken(struct sim *sim, void *context, uint64_t life)
@@ -181,19 +186,19 @@ struct sim_link *sim_net_send(struct sim *sim, const struct sim_link_ops *ops, v
     link->token = token;
     if (intercepted(sim, link))
         return link;
-    if (sim_fate(sim, SIM_DUPLICATE))
+    if (sim_fate(sim, about(sim, link), SIM_DUPLICATE))
         duplicate(sim, link);
-    if (sim_fate(sim, SIM_DROP)) {
+    if (sim_fate(sim, about(sim, link), SIM_DROP)) {
         link->severed = true;
         if (sim_chance(sim, 700))
             sim_in(sim, latency(sim), tell_broken, link, 0);
         return link;
     }
-    bool cut = sim_fate(sim, SIM_CUT);
-    link->stalls = sim_fate(sim, SIM_STALL);
+    bool cut = sim_fate(sim, about(sim, link), SIM_CUT);
+    link->stalls = sim_fate(sim, about(sim, link), SIM_STALL);
     if (cut || link->stalls)
         link->stop_at = (size_t)sim_below(sim, size);
-    rh_ms slow = sim_fate(sim, SIM_SLOW) ? sim_below(sim, 20000) : 0;
+    rh_ms slow = sim_fate(sim, about(sim, link), SIM_SLOW) ? sim_below(sim, 20000) : 0;
     sim_in(sim, latency(sim) + slow, arrive, link, 0);
     return link;
 }
@@ -223,9 +228,9 @@ void sim_net_answer(struct sim *sim, struct sim_link *link, char *answer, size_t
     free(link->answer);
     link->answer = answer;
     link->answer_size = size;
-    bool lost = sim_fate(sim, SIM_NO_REPLY);
-    bool cut = sim_fate(sim, SIM_CUT_REPLY);
-    if (sim_fate(sim, SIM_LATE_REPLY))
+    bool lost = sim_fate(sim, about(sim, link), SIM_NO_REPLY);
+    bool cut = sim_fate(sim, about(sim, link), SIM_CUT_REPLY);
+    if (sim_fate(sim, about(sim, link), SIM_LATE_REPLY))
         delay += sim_below(sim, 40000);
     if (lost || cut || sim->weather[SIM_NETWORK_DOWN]) {
         if (sim_chance(sim, 600))

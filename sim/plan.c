@@ -1,104 +1,74 @@
 /* SPDX-License-Identifier: MIT */
 /* What a seed is made of; and the weather and the blows while it lasts. */
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "device.h"
 #include "receiver.h"
 #include "sim.h"
 
-const char *const sim_groups[SIM_GROUPS] = {
-    "loss",    /* requests and answers are lost, cut, stalled */
-    "repeat",  /* duplicates and twins */
-    "delay",   /* late requests and answers */
-    "network", /* partitions, storms, portals */
-    "space",   /* full disks, pressure */
-    "disk",    /* failing and slow disk and catalog */
-    "server",  /* the receiver dies */
-    "client",  /* a sender dies */
-    "tabs",    /* two tabs fight */
-    "clock",   /* the wall clock jumps */
-    "user",    /* pause, resume, cancel, retry */
-};
-
-enum { LOSS, REPEAT, DELAY, NETWORK, SPACE, DISK, SERVER, CLIENT, TABS, CLOCK, USER };
-
-static const uint8_t group_of_fate[SIM_FATES] = {
-    [SIM_DROP] = LOSS,        [SIM_CUT] = LOSS,       [SIM_STALL] = LOSS,
-    [SIM_DUPLICATE] = REPEAT, [SIM_TWIN] = REPEAT,    [SIM_SLOW] = DELAY,
-    [SIM_NO_REPLY] = LOSS,    [SIM_CUT_REPLY] = LOSS, [SIM_LATE_REPLY] = DELAY,
-};
-
-static const uint8_t group_of_weather[SIM_WEATHERS] = {
-    [SIM_NETWORK_DOWN] = NETWORK, [SIM_STORM] = NETWORK,     [SIM_PORTAL] = NETWORK,
-    [SIM_LOGIN] = NETWORK,        [SIM_DISK_FULL] = SPACE,   [SIM_DISK_FAILS] = DISK,
-    [SIM_DISK_SLOW] = DISK,       [SIM_CATALOG_SLOW] = DISK, [SIM_PRESSURE] = SPACE,
-};
-
-static const uint8_t group_of_blow[SIM_BLOWS] = {
-    [SIM_RECEIVER_CRASH] = SERVER, [SIM_RECEIVER_KILL] = SERVER,
-    [SIM_RECEIVER_STEP] = SERVER,  [SIM_COMMIT_FAILS] = SERVER,
-    [SIM_RECEIVER_DRAIN] = SERVER, [SIM_SENDER_CRASH] = CLIENT,
-    [SIM_SENDER_STEP] = CLIENT,    [SIM_TAB_FIGHT] = TABS,
-    [SIM_WALL_JUMP] = CLOCK,       [SIM_USER] = USER,
-};
-
-static const char *const fate_names[SIM_FATES] = {
-    "drop", "cut", "stall", "duplicate", "twin", "slow", "no-reply", "cut-reply", "late-reply"};
-static const char *const weather_names[SIM_WEATHERS] = {
-    "network-down", "storm",     "portal",       "login",   "disk-full",
-    "disk-fails",   "disk-slow", "catalog-slow", "pressure"};
-static const char *const blow_names[SIM_BLOWS] = {
-    "receiver-crash", "receiver-kill", "receiver-step", "commit-fails", "receiver-drain",
-    "sender-crash",   "sender-step",   "tab-fight",     "wall-jump",    "user"};
-
-static bool allowed(uint32_t only, uint8_t group)
+uint64_t sim_plan_below(struct sim *sim, uint64_t limit)
 {
-    return (only >> group & 1) != 0;
+    return rh_rng_below(&sim->plan_rng, limit == 0 ? 1 : limit);
+}
+
+static bool plan_chance(struct sim *sim, uint32_t per_mille)
+{
+    return sim_plan_below(sim, 1000) < per_mille;
+}
+
+static bool is_allowed(const struct sim_options *options, size_t fault)
+{
+    return (options->only >> sim_fault_group(fault) & 1) != 0;
+}
+
+/* Regimes are drawn each on its own. */
+static uint32_t chance_of_regime(size_t fault)
+{
+    switch (fault) {
+    case SIM_UNSYNCED_LOST:
+    case SIM_NAMES_LOST:
+        return 900;
+    case SIM_CUTS:
+        return 60;
+    default:
+        return 300;
+    }
 }
 
 /* Everything is drawn, whatever is allowed, so that less changes as little as it can. */
-void sim_plan_make(struct sim *sim, uint32_t only)
+static void draw_faults(struct sim *sim, const struct sim_options *options)
 {
     struct sim_plan *plan = &sim->plan;
-    uint32_t some = sim_chance(sim, 150) ? 0 : 1 + (uint32_t)sim_below(sim, 3);
-    for (size_t i = 0; i < SIM_FATES; i++) {
-        bool on = sim_below(sim, 3) < some;
-        uint32_t rate = 10 + (uint32_t)sim_below(sim, sim_chance(sim, 200) ? 250 : 60);
-        plan->fates[i] = on && some > 0 && allowed(only, group_of_fate[i]) ? rate : 0;
+    uint32_t some = plan_chance(sim, 150) ? 0 : 1 + (uint32_t)sim_plan_below(sim, 3);
+    for (size_t i = 0; i < SIM_FAULTS; i++) {
+        bool on = sim_plan_below(sim, 5) < some;
+        uint32_t rate = 10 + (uint32_t)sim_plan_below(sim, plan_chance(sim, 200) ? 250 : 60);
+        if (i >= SIM_FATES)
+            rate = 1;
+        if (i == SIM_CUTS)
+            rate = 500 + (uint32_t)sim_plan_below(sim, plan_chance(sim, 500) ? 4000 : 60000);
+        if (i >= SIM_BLOWS)
+            on = plan_chance(sim, chance_of_regime(i));
+        plan->rates_on[i] = rate;
+        plan->drawn[i] = on && is_allowed(options, i) ? rate : 0;
+        plan->rates[i] = plan->drawn[i];
     }
-    for (size_t i = 0; i < SIM_WEATHERS; i++) {
-        bool on = sim_below(sim, 4) < some;
-        plan->weather[i] = on && some > 0 && allowed(only, group_of_weather[i]);
-    }
-    for (size_t i = 0; i < SIM_BLOWS; i++) {
-        bool on = sim_below(sim, 4) < some;
-        plan->blows[i] = on && some > 0 && allowed(only, group_of_blow[i]);
-    }
-    plan->lax_ledger = sim_chance(sim, 300) && allowed(only, CLIENT);
-    plan->expires = sim_chance(sim, 300) && allowed(only, SERVER);
-    plan->storm_ms = 20000 + sim_below(sim, 300000);
-    plan->weather_ms = 1000 + sim_below(sim, 12000);
-    plan->latency_ms = 1 + sim_below(sim, 80);
-    plan->bytes_a_ms = 16u << sim_below(sim, 10);
-    plan->calm = some == 0;
 }
 
-void sim_plan_print(const struct sim *sim)
+void sim_plan_make(struct sim *sim, const struct sim_options *options)
 {
-    const struct sim_plan *plan = &sim->plan;
-    printf("  faults:");
-    for (size_t i = 0; i < SIM_FATES; i++) {
-        if (plan->fates[i] > 0)
-            printf(" %s=%u/1000", fate_names[i], plan->fates[i]);
-    }
-    for (size_t i = 0; i < SIM_WEATHERS; i++)
-        printf("%s%s", plan->weather[i] ? " " : "", plan->weather[i] ? weather_names[i] : "");
-    for (size_t i = 0; i < SIM_BLOWS; i++)
-        printf("%s%s", plan->blows[i] ? " " : "", plan->blows[i] ? blow_names[i] : "");
-    printf("%s%s\n  storm=%" PRIu64 "ms every=%" PRIu64 "ms latency=%" PRIu64 "ms rate=%uB/ms\n",
-           plan->lax_ledger ? " lax-ledger" : "", plan->expires ? " expiry" : "", plan->storm_ms,
-           plan->weather_ms, plan->latency_ms, plan->bytes_a_ms);
+    struct sim_plan *plan = &sim->plan;
+    char why[128];
+    draw_faults(sim, options);
+    plan->storm_ms = 20000 + sim_plan_below(sim, 300000);
+    plan->weather_ms = 1000 + sim_plan_below(sim, 12000);
+    plan->latency_ms = 1 + sim_plan_below(sim, 80);
+    plan->bytes_a_ms = 16u << sim_plan_below(sim, 10);
+    if (options->storm_ms_max != 0 && plan->storm_ms > options->storm_ms_max)
+        plan->storm_ms = options->storm_ms_max;
+    plan->calm = sim_plan_is_calm(plan);
+    if (options->faults != NULL)
+        (void)sim_plan_parse(options->faults, plan, why, sizeof why);
 }
 
 /* ---- weather ---- */
@@ -113,7 +83,8 @@ static void tell_weather(struct sim *sim)
 static void set_weather(struct sim *sim, size_t which, bool on)
 {
     sim->weather[which] = on;
-    sim_note(sim, NULL, "weather: %s %s", weather_names[which], on ? "begins" : "ends");
+    if (!on)
+        sim_note(sim, NULL, "weather: %s ends", sim_fault_name(which));
     tell_weather(sim);
 }
 
@@ -126,21 +97,43 @@ static void end_weather(struct sim *sim, void *context, uint64_t which)
 
 static void change_weather(struct sim *sim, void *context, uint64_t life)
 {
-    size_t which = (size_t)sim_below(sim, SIM_WEATHERS);
+    size_t which = SIM_FATES + (size_t)sim_plan_below(sim, SIM_WEATHERS - SIM_FATES);
+    rh_ms lasts_ms = 1 + sim_plan_below(sim, sim->plan.weather_ms * 2);
     (void)context;
     (void)life;
     if (sim->ending || sim->healed)
         return;
-    if (sim->plan.weather[which] && !sim->weather[which]) {
+    if (sim->plan.rates[which] != 0 && !sim->weather[which] &&
+        sim_fires(sim, NULL, (enum sim_fault)which)) {
         set_weather(sim, which, true);
-        sim_in(sim, 1 + sim_below(sim, sim->plan.weather_ms * 2), end_weather, NULL, which);
+        sim_in(sim, lasts_ms, end_weather, NULL, which);
     }
-    sim_in(sim, sim_below(sim, sim->plan.weather_ms), change_weather, NULL, 0);
+    sim_in(sim, sim_plan_below(sim, sim->plan.weather_ms), change_weather, NULL, 0);
 }
 
-static void strike(struct sim *sim, enum sim_blow blow)
+/* ---- blows ---- */
+
+static void both_crash(struct sim *sim)
 {
-    struct sim_device *device = sim->devices[sim_below(sim, sim->device_count)];
+    if (!sim_receiver_is_up(sim) || !sim_fires(sim, NULL, SIM_BOTH_CRASH))
+        return;
+    sim_receiver_crash(sim, SIM_POWER_LOST);
+    for (size_t i = 0; i < sim->device_count; i++)
+        sim_device_crash(sim, sim->devices[i]);
+}
+
+static void jump(struct sim *sim, struct sim_device *device)
+{
+    if (!sim_fires(sim, NULL, SIM_WALL_JUMP))
+        return;
+    sim_device_wall_jump(sim, device);
+    sim->wall_skew_ms = ((int64_t)sim_below(sim, 21) - 10) * (int64_t)365 * 86400 * 1000;
+}
+
+static void strike_receiver(struct sim *sim, enum sim_fault blow)
+{
+    if (!sim_receiver_is_up(sim) || !sim_fires(sim, NULL, blow))
+        return;
     switch (blow) {
     case SIM_RECEIVER_CRASH:
         sim_receiver_crash(sim, SIM_POWER_LOST);
@@ -157,38 +150,61 @@ static void strike(struct sim *sim, enum sim_blow blow)
     case SIM_RECEIVER_DRAIN:
         sim_receiver_drain(sim);
         break;
+    default:
+        break;
+    }
+}
+
+static void strike(struct sim *sim, enum sim_fault blow)
+{
+    struct sim_device *device = sim->devices[sim_plan_below(sim, sim->device_count)];
+    switch (blow) {
+    case SIM_RECEIVER_CRASH:
+    case SIM_RECEIVER_KILL:
+    case SIM_RECEIVER_STEP:
+    case SIM_COMMIT_FAILS:
+    case SIM_RECEIVER_DRAIN:
+        strike_receiver(sim, blow);
+        break;
     case SIM_SENDER_CRASH:
-        sim_device_crash(sim, device);
+        if (sim_device_has_session(device) && sim_fires(sim, NULL, blow))
+            sim_device_crash(sim, device);
         break;
     case SIM_SENDER_STEP:
-        sim_device_crash_after(sim, device, 1 + (uint32_t)sim_below(sim, 40));
+        if (sim_device_has_session(device) && sim_fires(sim, NULL, blow))
+            sim_device_crash_after(sim, device, 1 + (uint32_t)sim_below(sim, 40));
+        break;
+    case SIM_BOTH_CRASH:
+        both_crash(sim);
         break;
     case SIM_TAB_FIGHT:
         sim_device_fight(sim, device);
         break;
     case SIM_WALL_JUMP:
-        sim_device_wall_jump(sim, device);
-        sim->wall_skew_ms = ((int64_t)sim_below(sim, 21) - 10) * (int64_t)365 * 86400 * 1000;
-        sim_note(sim, NULL, "the wall clocks jump");
+        jump(sim, device);
         break;
-    case SIM_USER:
-        sim_device_user(sim, device);
+    case SIM_USER_PAUSE:
+    case SIM_USER_RETRY:
+    case SIM_USER_CANCEL:
+    case SIM_USER_LIMIT:
+    case SIM_USER_HOLD:
+        sim_device_user(sim, device, blow);
         break;
-    case SIM_BLOWS:
+    default:
         break;
     }
 }
 
 static void next_blow(struct sim *sim, void *context, uint64_t life)
 {
-    enum sim_blow which = (enum sim_blow)sim_below(sim, SIM_BLOWS);
+    size_t which = SIM_WEATHERS + (size_t)sim_plan_below(sim, SIM_BLOWS - SIM_WEATHERS);
     (void)context;
     (void)life;
     if (sim->ending || sim->healed)
         return;
-    if (sim->plan.blows[which])
-        strike(sim, which);
-    sim_in(sim, sim_below(sim, sim->plan.weather_ms * 2), next_blow, NULL, 0);
+    if (sim->plan.rates[which] != 0)
+        strike(sim, (enum sim_fault)which);
+    sim_in(sim, sim_plan_below(sim, sim->plan.weather_ms * 2), next_blow, NULL, 0);
 }
 
 void sim_plan_start(struct sim *sim)
@@ -202,8 +218,7 @@ void sim_plan_heal(struct sim *sim)
     sim->healed = true;
     sim->healed_ms = sim->now_ms;
     sim_note(sim, NULL, "everything heals");
-    for (size_t i = 0; i < SIM_WEATHERS; i++)
-        sim->weather[i] = false;
+    memset(sim->weather, 0, sizeof sim->weather);
     sim_receiver_weather(sim);
     for (size_t i = 0; i < sim->device_count; i++)
         sim_device_heal(sim, sim->devices[i]);

@@ -353,7 +353,7 @@ struct sim_receiver *sim_receiver_create(struct sim *sim)
     rh_vault_limits_default(&r->limits);
     r->limits.extents_open_max = 2 + (size_t)sim_below(sim, 20);
     r->limits.cached_max = (size_t)sim_below(sim, 8);
-    if (sim->plan.expires)
+    if (sim->plan.rates[SIM_EXPIRY] != 0)
         r->limits.expire_after_ticks = 5 + sim_below(sim, sim_chance(sim, 500) ? 20 : 300);
     rh_api_config_default(&r->config);
     r->hosts[0] = "sim";
@@ -388,6 +388,11 @@ void sim_receiver_destroy(struct sim_receiver *r)
 
 /* ---- faults ---- */
 
+bool sim_receiver_is_up(const struct sim *sim)
+{
+    return sim->receiver->is_up;
+}
+
 void sim_receiver_crash(struct sim *sim, enum sim_death death)
 {
     if (sim->receiver->is_up)
@@ -421,11 +426,10 @@ void sim_receiver_weather(struct sim *sim)
     struct rh_store *store = sim->receiver->store;
     struct rh_disk_faults faults = {0};
     uint64_t size = (uint64_t)1 << 40;
-    if (sim->weather[SIM_DISK_FAILS])
-        faults = (struct rh_disk_faults){.sync_io_ppm = 200000,
-                                         .write_io_ppm = 30000,
-                                         .write_full_ppm = 50000,
-                                         .open_io_ppm = 20000};
+    faults.sync_io_ppm = sim->weather[SIM_SYNC_FAILS] ? 200000 : 0;
+    faults.write_io_ppm = sim->weather[SIM_WRITE_FAILS] ? 30000 : 0;
+    faults.write_full_ppm = sim->weather[SIM_WRITE_FULL] ? 50000 : 0;
+    faults.open_io_ppm = sim->weather[SIM_OPEN_FAILS] ? 20000 : 0;
     if (sim->healed) {
         /* What was armed does not strike any more. */
         rh_store_model_stop_after(store, UINT64_MAX / 2);

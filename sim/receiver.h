@@ -21,6 +21,7 @@ void sim_conn_arrived(struct sim *, struct sim_conn *);  /* more of link->bytes 
 void sim_conn_gone(struct sim *, struct sim_conn *);     /* the client closed */
 void sim_conn_too_slow(struct sim *, struct sim_conn *); /* the time for reading is over */
 
+bool sim_receiver_is_up(const struct sim *);
 enum sim_death { SIM_POWER_LOST = 1, SIM_KILLED };
 void sim_receiver_crash(struct sim *, enum sim_death);
 void sim_receiver_crash_after(struct sim *, uint64_t steps); /* steps of the store */

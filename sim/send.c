@@ -124,7 +124,8 @@ static void answered(struct sim *sim, struct sim_link *link, const char *head, s
     enum rh_outcome outcome = event.response.outcome;
     sim_note(sim, request->upload, "tab %llu: request %u answered %u, outcome %d",
              (unsigned long long)tab->lease_number, link->token, event.response.status, outcome);
-    if (request->send.kind == RH_SEND_PART && outcome == RH_OUTCOME_OK && sim_fate(sim, SIM_TWIN))
+    if (request->send.kind == RH_SEND_PART && outcome == RH_OUTCOME_OK &&
+        sim_fate(sim, request->upload, SIM_TWIN))
         send_twin(sim, tab, request);
     tell(sim, link, &event);
 }

@@ -75,7 +75,7 @@ static void persist(struct sim *sim, struct sim_tab *tab, const struct rh_action
 {
     struct sim_device *device = tab->device;
     struct sim_take *take = sim_spool_take(&device->spool, action->upload);
-    bool lax = sim->plan.lax_ledger && !sim->healed;
+    bool lax = sim->plan.rates[SIM_LAX_LEDGER] != 0 && !sim->healed;
     if (is_fenced(tab) || take == NULL)
         return;
     sim_take_persist(take, action->persist.bytes, !lax);

@@ -78,9 +78,10 @@ bool sim_chance(struct sim *sim, uint32_t per_mille)
     return sim_below(sim, 1000) < per_mille;
 }
 
-bool sim_fate(struct sim *sim, enum sim_fate fate)
+bool sim_fate(struct sim *sim, const struct sim_upload *about, enum sim_fault fate)
 {
-    return sim_chance(sim, sim->plan.fates[fate]) && !sim->healed;
+    bool drawn = rh_rng_below(&sim->fate_rng, 1000) < sim->plan.rates[fate];
+    return drawn && !sim->healed && sim_fires(sim, about, fate);
 }
 
 struct sim_upload *sim_upload_named(struct sim *sim, const char *name)
@@ -200,11 +201,16 @@ void sim_run_seed(uint64_t seed, const struct sim_options *options, struct sim_r
     struct sim *sim = calloc(1, sizeof *sim);
     RH_ASSERT(sim != NULL);
     sim->seed = seed;
+    sim->options = options;
     rh_rng_init(&sim->rng, seed);
+    rh_rng_init(&sim->fate_rng, rh_rng_next(&sim->rng));
+    rh_rng_init(&sim->plan_rng, rh_rng_next(&sim->rng));
     sim_trace_init(&sim->trace, options->trace);
-    sim_plan_make(sim, options->only);
+    sim_plan_make(sim, options);
     (void)sim_receiver_create(sim);
     uint64_t devices = 1 + sim_below(sim, SIM_DEVICES_MAX);
+    if (options->devices_max != 0 && devices > options->devices_max)
+        devices = options->devices_max;
     for (uint64_t i = 0; i < devices; i++)
         sim_device_create(sim);
     sim_plan_start(sim);
@@ -218,7 +224,12 @@ void sim_run_seed(uint64_t seed, const struct sim_options *options, struct sim_r
         .uploads = sim->upload_count,
         .virtual_ms = sim->now_ms,
         .trace_hash = sim->trace.hash,
+        .trace_lines = sim->trace.count,
+        .strikes = sim->strike_count,
+        .devices = (uint32_t)sim->device_count,
+        .storm_ms = sim->plan.storm_ms,
     };
+    memcpy(result->fired, sim->fired, sizeof result->fired);
     memcpy(result->failure, sim->failure, sizeof result->failure);
     take_down(sim);
     free(sim);
