@@ -16,9 +16,8 @@
  */
 #include <reelhaul/types.h>
 
-#define RH_CATALOG_FORMAT                                                                          \
-    1 /* of all rows; reads N, N-1, N-2; refuses newer with RH_ERR_VERSION                         \
-       */
+/* Of all rows; reads N, N-1, N-2; refuses newer with RH_ERR_VERSION. 2 counts its commits. */
+#define RH_CATALOG_FORMAT 2
 
 #define RH_ID_TEXT_MAX    33  /* upload id, 32 characters and NUL */
 #define RH_UUID_TEXT_MAX  37  /* session id, a UUID and NUL */
@@ -92,8 +91,9 @@ struct rh_meta_row {
     uint32_t format;
     char generation[33]; /* random text; a new one when a catalog is restored or rebuilt */
     uint8_t id_key[16];  /* key of the MAC in upload ids */
-    uint64_t ticks; /* seconds that servers of this catalog have lived, persisted now and then */
-    int64_t wall_s; /* wall clock when ticks was persisted */
+    uint64_t ticks;    /* seconds that servers of this catalog have lived, persisted now and then */
+    int64_t wall_s;    /* wall clock when ticks was persisted */
+    uint64_t sequence; /* commits so far; counted by the backend, RH_CHANGE_META leaves it alone */
 };
 
 enum rh_change_kind {
@@ -143,7 +143,13 @@ enum rh_read_kind {
     RH_READ_UPLOAD,       /* by id */
     RH_READ_UPLOAD_NAMED, /* by (session, name) */
     RH_READ_SESSION,      /* by id: the session and all its uploads, oldest first */
+    /* For going through everything, in the order of ids, beginning after the one named ("": from
+     * the start); nothing found: the end. */
+    RH_READ_UPLOADS_AFTER, /* the next RH_READ_UPLOADS_MAX uploads, or fewer */
+    RH_READ_SESSION_AFTER, /* the next session, without its uploads */
 };
+
+#define RH_READ_UPLOADS_MAX 64
 
 struct rh_read {
     enum rh_read_kind kind;

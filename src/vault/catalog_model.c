@@ -216,8 +216,10 @@ static enum rh_error model_commit(struct rh_catalog *catalog, const struct rh_ba
     bool fails = ++model->commits == model->fail_at;
     if (fails && !model->fail_applied)
         return model->fail_error;
+    uint64_t sequence = model->meta.sequence + 1;
     for (size_t i = 0; i < batch->count; i++)
         apply(model, &batch->changes[i]);
+    model->meta.sequence = sequence;
     check(model);
     return fails ? model->fail_error : RH_OK;
 }
@@ -258,6 +260,8 @@ static bool wanted(const struct rh_read *read, const struct rh_upload_row *row)
     case RH_READ_SESSION:
         return strcmp(row->session, read->session) == 0;
     case RH_READ_META:
+    case RH_READ_UPLOADS_AFTER:
+    case RH_READ_SESSION_AFTER:
         break;
     }
     return false;
@@ -276,11 +280,47 @@ static void read_meta(struct catalog_model *model, const struct rh_read *read, s
     rows->meta = model->meta;
 }
 
+/* One at a time: the rows are in order of insertion, and this is for tests. */
+static void read_upload_after(const struct catalog_model *model, const char *id,
+                              struct rh_rows *rows)
+{
+    const struct rh_upload_rows *next = NULL;
+    for (size_t i = 0; i < model->upload_count; i++) {
+        const struct rh_upload_rows *rows_i = &model->uploads[i];
+        if (strcmp(rows_i->row.id, id) > 0 &&
+            (next == NULL || strcmp(rows_i->row.id, next->row.id) < 0))
+            next = rows_i;
+    }
+    if (next != NULL)
+        hand_out(rows, next);
+    rows->found = next != NULL;
+}
+
+static void read_session_after(const struct catalog_model *model, const char *id,
+                               struct rh_rows *rows)
+{
+    for (size_t i = 0; i < model->session_count; i++) {
+        if (strcmp(model->sessions[i].id, id) <= 0 ||
+            (rows->found && strcmp(model->sessions[i].id, rows->session.id) >= 0))
+            continue;
+        rows->found = true;
+        rows->session = model->sessions[i];
+    }
+}
+
 static void model_read(struct rh_catalog *catalog, const struct rh_read *read, struct rh_rows *rows)
 {
     struct catalog_model *model = model_of(catalog);
     if (read->kind == RH_READ_META) {
         read_meta(model, read, rows);
+        return;
+    }
+    if (read->kind == RH_READ_UPLOADS_AFTER) {
+        read_upload_after(model, read->upload, rows);
+        return;
+    }
+    if (read->kind == RH_READ_SESSION_AFTER) {
+        read_session_after(model, read->session, rows);
         return;
     }
     if (read->kind == RH_READ_SESSION) {

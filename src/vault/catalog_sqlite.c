@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The catalog in SQLite: WAL with synchronous=FULL, so a commit that returned is on the medium. One
- * process owns the file (locking_mode=EXCLUSIVE), one thread at a time calls (catalog.h).
- * Statements are prepared once and kept.
+ * process writes the file (the data directory's lock sees to that), one thread at a time calls
+ * (catalog.h); others may read it meanwhile (reelhaul backup). Statements are prepared once and
+ * kept. Every commit counts itself (meta.sequence), so that an older copy can be told (witness.h).
  *
  * Unsigned 64-bit values are stored as SQLite's signed integers, bit for bit; RH_SIZE_UNKNOWN reads
  * as -1 there.
@@ -31,10 +32,12 @@ enum statement {
     BEGIN,
     COMMIT,
     ROLLBACK,
+    COUNT,
     META_PUT,
     META_GET,
     SESSION_PUT,
     SESSION_GET,
+    SESSION_AFTER,
     SESSION_ERASE,
     SESSION_INTERVALS_ERASE,
     SESSION_CHUNKS_ERASE,
@@ -44,6 +47,7 @@ enum statement {
     UPLOAD_GET_NAMED,
     UPLOADS_OF_SESSION,
     UPLOADS_UNFINISHED,
+    UPLOADS_AFTER,
     UPLOAD_ERASE,
     INTERVAL_PUT,
     INTERVAL_ERASE,
@@ -59,12 +63,17 @@ static const char *const statement_text[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
-    [META_PUT] = "INSERT OR REPLACE INTO meta (one, format, generation, id_key, ticks, wall_s) "
-                 "VALUES (1, ?1, ?2, ?3, ?4, ?5)",
-    [META_GET] = "SELECT format, generation, id_key, ticks, wall_s FROM meta WHERE one = 1",
+    [COUNT] = "UPDATE meta SET sequence = sequence + 1",
+    [META_PUT] = "INSERT INTO meta (one, format, generation, id_key, ticks, wall_s) "
+                 "VALUES (1, ?1, ?2, ?3, ?4, ?5) ON CONFLICT (one) DO UPDATE SET format = ?1, "
+                 "generation = ?2, id_key = ?3, ticks = ?4, wall_s = ?5",
+    [META_GET] = "SELECT format, generation, id_key, ticks, wall_s, sequence FROM meta "
+                 "WHERE one = 1",
     [SESSION_PUT] = "INSERT OR REPLACE INTO sessions (id, participant, created_wall_s) "
                     "VALUES (?1, ?2, ?3)",
     [SESSION_GET] = "SELECT id, participant, created_wall_s FROM sessions WHERE id = ?1",
+    [SESSION_AFTER] = "SELECT id, participant, created_wall_s FROM sessions WHERE id > ?1 "
+                      "ORDER BY id LIMIT 1",
     [SESSION_ERASE] = "DELETE FROM sessions WHERE id = ?1",
     [SESSION_INTERVALS_ERASE] =
         "DELETE FROM intervals WHERE upload IN (SELECT id FROM uploads WHERE session = ?1)",
@@ -84,6 +93,7 @@ static const char *const statement_text[STATEMENTS] = {
     [UPLOADS_OF_SESSION] = "SELECT " UPLOAD_COLUMNS " FROM uploads WHERE session = ?1 "
                            "ORDER BY rowid",
     [UPLOADS_UNFINISHED] = "SELECT " UPLOAD_COLUMNS " FROM uploads WHERE state < 3 ORDER BY rowid",
+    [UPLOADS_AFTER] = "SELECT " UPLOAD_COLUMNS " FROM uploads WHERE id > ?1 ORDER BY id LIMIT ?2",
     [UPLOAD_ERASE] = "DELETE FROM uploads WHERE id = ?1",
     [INTERVAL_PUT] = "INSERT OR REPLACE INTO intervals (upload, offset, length, crc64) "
                      "VALUES (?1, ?2, ?3, ?4)",
@@ -103,7 +113,7 @@ static const char *const statement_text[STATEMENTS] = {
 static const char schema[] =
     "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), format INTEGER NOT NULL, "
     "generation TEXT NOT NULL, id_key BLOB NOT NULL, ticks INTEGER NOT NULL, "
-    "wall_s INTEGER NOT NULL);"
+    "wall_s INTEGER NOT NULL, sequence INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE sessions (id TEXT PRIMARY KEY, participant TEXT NOT NULL, "
     "created_wall_s INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE uploads (id TEXT UNIQUE NOT NULL, session TEXT NOT NULL, name TEXT NOT NULL, "
@@ -122,6 +132,9 @@ static const char schema[] =
     "CREATE TABLE chunks (upload TEXT NOT NULL, number INTEGER NOT NULL, "
     "length INTEGER NOT NULL, crc64 INTEGER NOT NULL, waiting INTEGER NOT NULL, "
     "PRIMARY KEY (upload, number)) WITHOUT ROWID;";
+
+static const char from_1_to_2[] = "ALTER TABLE meta ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;"
+                                  "UPDATE meta SET format = 2;";
 
 struct catalog_sqlite {
     struct rh_catalog base;
@@ -333,6 +346,8 @@ static enum rh_error sqlite_commit(struct rh_catalog *base, const struct rh_batc
     for (size_t i = 0; i < batch->count && error == RH_OK; i++)
         error = apply(catalog, &batch->changes[i]);
     if (error == RH_OK)
+        error = run_simple(catalog, COUNT);
+    if (error == RH_OK)
         error = run_simple(catalog, COMMIT);
     if (error != RH_OK && sqlite3_get_autocommit(catalog->database) == 0)
         (void)run_simple(catalog, ROLLBACK);
@@ -356,6 +371,7 @@ static enum rh_error get_meta(struct catalog_sqlite *catalog, struct rh_rows *ro
             error = RH_ERR_SYNTAX;
         rows->meta.ticks = column_u64(statement, 3);
         rows->meta.wall_s = sqlite3_column_int64(statement, 4);
+        rows->meta.sequence = column_u64(statement, 5);
     } else if (code != SQLITE_DONE) {
         error = RH_ERR_IO;
     }
@@ -374,7 +390,8 @@ static enum rh_error make_meta(struct catalog_sqlite *catalog, const uint8_t ent
     memcpy(rows->meta.id_key, entropy + 16, sizeof rows->meta.id_key);
     struct rh_change change = {.kind = RH_CHANGE_META, .u.meta = rows->meta};
     struct rh_batch batch = {.changes = &change, .count = 1, .cap = 1};
-    return sqlite_commit(&catalog->base, &batch);
+    enum rh_error error = sqlite_commit(&catalog->base, &batch);
+    return error == RH_OK ? get_meta(catalog, rows) : error;
 }
 
 static enum rh_error read_upload_columns(sqlite3_stmt *s, struct rh_upload_row *row)
@@ -495,10 +512,11 @@ static enum rh_error read_uploads(struct catalog_sqlite *catalog, sqlite3_stmt *
     return for_rows(statement, take_upload, &read);
 }
 
-static enum rh_error read_session(struct catalog_sqlite *catalog, const char *id,
-                                  struct rh_rows *rows)
+/* SESSION_GET, or SESSION_AFTER. */
+static enum rh_error read_session_row(struct catalog_sqlite *catalog, enum statement which,
+                                      const char *id, struct rh_rows *rows)
 {
-    sqlite3_stmt *statement = prepared(catalog, SESSION_GET);
+    sqlite3_stmt *statement = prepared(catalog, which);
     enum rh_error error = RH_OK;
     bind_text(statement, 1, id);
     int code = sqlite3_step(statement);
@@ -514,9 +532,16 @@ static enum rh_error read_session(struct catalog_sqlite *catalog, const char *id
     }
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
+    return error;
+}
+
+static enum rh_error read_session(struct catalog_sqlite *catalog, const char *id,
+                                  struct rh_rows *rows)
+{
+    enum rh_error error = read_session_row(catalog, SESSION_GET, id, rows);
     if (error != RH_OK || !rows->found)
         return error;
-    statement = prepared(catalog, UPLOADS_OF_SESSION);
+    sqlite3_stmt *statement = prepared(catalog, UPLOADS_OF_SESSION);
     bind_text(statement, 1, id);
     return read_uploads(catalog, statement, rows);
 }
@@ -534,8 +559,16 @@ static void sqlite_read(struct rh_catalog *base, const struct rh_read *read, str
     case RH_READ_SESSION:
         rows->error = read_session(catalog, read->session, rows);
         return;
+    case RH_READ_SESSION_AFTER:
+        rows->error = read_session_row(catalog, SESSION_AFTER, read->session, rows);
+        return;
     case RH_READ_UNFINISHED:
         statement = prepared(catalog, UPLOADS_UNFINISHED);
+        break;
+    case RH_READ_UPLOADS_AFTER:
+        statement = prepared(catalog, UPLOADS_AFTER);
+        bind_text(statement, 1, read->upload);
+        bind_u64(statement, 2, RH_READ_UPLOADS_MAX);
         break;
     case RH_READ_UPLOAD:
         statement = prepared(catalog, UPLOAD_GET);
@@ -586,10 +619,25 @@ static enum rh_error prepare_schema(struct catalog_sqlite *catalog)
         return RH_OK;
     enum rh_error error = execute(catalog, "BEGIN IMMEDIATE");
     if (error == RH_OK)
-        error = execute(catalog, schema);
+        error = execute(catalog, format == 0 ? schema : from_1_to_2);
     snprintf(text, sizeof text, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
              APPLICATION_ID, RH_CATALOG_FORMAT);
     return error == RH_OK ? execute(catalog, text) : error;
+}
+
+/* Others may read along. A file system without shared memory makes it this process's alone. */
+static enum rh_error prepare_journal(struct catalog_sqlite *catalog)
+{
+    sqlite3_stmt *statement = NULL;
+    bool is_wal = sqlite3_prepare_v2(catalog->database, "PRAGMA journal_mode = WAL", -1, &statement,
+                                     NULL) == SQLITE_OK &&
+                  sqlite3_step(statement) == SQLITE_ROW &&
+                  strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+    sqlite3_finalize(statement);
+    enum rh_error error = RH_OK;
+    if (!is_wal)
+        error = execute(catalog, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+    return error == RH_OK ? execute(catalog, "PRAGMA synchronous = FULL") : error;
 }
 
 /* SQLite makes the names of its journals durable, not that of the database itself. */
@@ -636,8 +684,7 @@ enum rh_error rh_catalog_sqlite_open(struct rh_catalog **out, const char *path)
     error = code == SQLITE_OK ? RH_OK : RH_ERR_IO;
     if (error == RH_OK) {
         sqlite3_busy_timeout(catalog->database, 5000);
-        error = execute(catalog, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; "
-                                 "PRAGMA synchronous = FULL");
+        error = prepare_journal(catalog);
     }
     if (error == RH_OK)
         error = prepare_schema(catalog);

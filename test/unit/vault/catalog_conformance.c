@@ -459,6 +459,72 @@ static void batches_may_be_empty_or_large(void **state)
     rh_rows_free(&rows);
 }
 
+static void every_commit_is_counted(void **state)
+{
+    struct rh_catalog *catalog = *state;
+    struct rh_read read = {.kind = RH_READ_META};
+    struct rh_rows rows;
+    read_rows(catalog, &read, &rows);
+    uint64_t before = rows.meta.sequence;
+    struct rh_meta_row meta = rows.meta;
+    struct rh_batch batch = {0};
+    add_session(&batch, "s", "");
+    commit(catalog, &batch);
+    commit(catalog, &batch);
+    read_rows(catalog, &read, &rows);
+    assert_int_equal(rows.meta.sequence, before + 2);
+    meta.ticks = 5; /* what it says of the sequence is older, and does not count */
+    rh_batch_add(&batch, RH_CHANGE_META)->u.meta = meta;
+    commit(catalog, &batch);
+    read_rows(again(state), &read, &rows);
+    assert_int_equal(rows.meta.sequence, before + 3);
+    assert_int_equal(rows.meta.ticks, 5);
+}
+
+static void everything_can_be_gone_through(void **state)
+{
+    struct rh_batch batch = {0};
+    struct rh_rows rows;
+    char id[16];
+    char last[RH_ID_TEXT_MAX] = "";
+    size_t count = 0;
+    size_t sessions = 0;
+    for (unsigned i = 0; i < RH_READ_UPLOADS_MAX * 2 + 3; i++) {
+        snprintf(id, sizeof id, "u-%03u", (i * 7) % (RH_READ_UPLOADS_MAX * 2 + 3));
+        add_upload(&batch, id, "", "n", RH_UPLOAD_DONE);
+        add_interval(&batch, id, 0, i + 1, 0);
+    }
+    add_session(&batch, "s-2", "two");
+    add_session(&batch, "s-1", "one");
+    add_session(&batch, "s-3", "three");
+    commit(*state, &batch);
+    for (bool more = true; more;) {
+        struct rh_read read = {.kind = RH_READ_UPLOADS_AFTER};
+        strcpy(read.upload, last);
+        read_rows(*state, &read, &rows);
+        more = rows.found;
+        for (size_t i = 0; i < rows.upload_count; i++) {
+            assert_true(strcmp(rows.uploads[i].row.id, last) > 0);
+            assert_int_equal(rows.uploads[i].interval_count, 1);
+            strcpy(last, rows.uploads[i].row.id);
+            count++;
+        }
+        rh_rows_free(&rows);
+    }
+    assert_int_equal(count, RH_READ_UPLOADS_MAX * 2 + 3);
+    struct rh_read read = {.kind = RH_READ_SESSION_AFTER};
+    for (;;) {
+        read_rows(*state, &read, &rows);
+        if (!rows.found)
+            break;
+        snprintf(id, sizeof id, "s-%zu", ++sessions);
+        assert_string_equal(rows.session.id, id);
+        strcpy(read.session, rows.session.id);
+    }
+    assert_int_equal(sessions, 3);
+    assert_string_equal(read.session, "s-3");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int catalog_conformance(const struct catalog_factory *of)
@@ -479,6 +545,8 @@ int catalog_conformance(const struct catalog_factory *of)
         T(an_erased_name_may_come_again_in_one_batch),
         T(without_a_session_names_need_not_differ),
         T(batches_may_be_empty_or_large),
+        T(every_commit_is_counted),
+        T(everything_can_be_gone_through),
     };
     factory = of;
     return cmocka_run_group_tests(tests, NULL, NULL);
