@@ -2,6 +2,7 @@
 /* What an answer, or its absence, means for an upload. */
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "engine/policy.h"
 #include "engine/state.h"
 
@@ -15,7 +16,10 @@ struct rh_request *rh_request_of(const struct rh_engine *engine, uint32_t token)
 
 static rh_ms later(const struct rh_engine *e, rh_ms delay_ms, rh_ms retry_after_ms)
 {
-    if (retry_after_ms != RH_MS_NEVER && retry_after_ms > delay_ms)
+    if (RH_PLANTED("busy-loop"))
+        delay_ms = 0;
+    if (retry_after_ms != RH_MS_NEVER && retry_after_ms > delay_ms &&
+        !RH_PLANTED("ignore-retry-after"))
         delay_ms = retry_after_ms < RH_RETRY_AFTER_CAP_MS ? retry_after_ms : RH_RETRY_AFTER_CAP_MS;
     return e->now_ms + delay_ms;
 }
@@ -57,7 +61,7 @@ static void retry_upload(struct rh_engine *e, struct rh_upload *u, bool counted,
         u->retry_at_ms = at > u->retry_at_ms ? at : u->retry_at_ms;
         return;
     }
-    u->failures += u->failures < UINT32_MAX;
+    u->failures += u->failures < UINT32_MAX && !RH_PLANTED("backoff-never-grows");
     u->attempts += counted && u->attempts < UINT32_MAX;
     bool limited = counted && !e->policy.set_aside && e->policy.retries_max != RH_RETRIES_UNLIMITED;
     if (limited && u->attempts > e->policy.retries_max) {
@@ -365,7 +369,7 @@ static void done(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
         return;
     }
     int verdict = whole_verdict(u, response);
-    if (verdict < 0) {
+    if (verdict < 0 && !RH_PLANTED("trust-any-whole")) {
         u->mismatches++;
         rh_upload_fail(e, u, RH_REASON_CONFLICT);
         return;
@@ -492,6 +496,8 @@ static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_reque
         u->attempts = 0;
         u->failures = 0;
     }
+    if (RH_PLANTED("leak-slot"))
+        r->phase = RH_REQUEST_ASIDE;
     if (!rh_upload_flying(e, u))
         rh_meter_stop(&u->meter);
     if (u->persist_at_ms == RH_MS_NEVER)
@@ -506,7 +512,7 @@ static void note_generation(struct rh_upload *u, const struct rh_response *respo
     struct rh_bytes said = rh_bytes_of(response->generation);
     if (said.size == 0 || rh_bytes_equal_str(said, u->generation))
         return;
-    if (u->generation[0] != 0 && !response->listed)
+    if (u->generation[0] != 0 && !response->listed && !RH_PLANTED("trust-old-generation"))
         u->doubt = true;
     rh_mem_copy(u->generation, response->generation, sizeof u->generation);
     u->persist_now = true;

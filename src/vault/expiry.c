@@ -130,6 +130,8 @@ void rh_time_told(struct rh_vault *v, rh_ms mono_ms, int64_t wall_ms)
     v->mono_ms = mono_ms;
     v->wall_ms = wall_ms;
     uint64_t ticks = v->tick_base + (mono_ms - v->tick_base_ms) / 1000;
+    if (RH_PLANTED("age-by-wall-clock") && wall_ms / 1000 > v->meta.wall_s && v->meta.wall_s > 0)
+        ticks = v->tick_base + (uint64_t)(wall_ms / 1000 - v->meta.wall_s);
     bool moved = ticks > v->ticks;
     v->ticks = ticks;
     if (!v->ready || !moved)

@@ -201,9 +201,11 @@ static void synced(struct rh_vault *v, struct rh_job *job, const struct rh_store
 {
     struct rh_extent *extent = job->context;
     extent->syncing = false;
-    if (result->error != RH_OK && !RH_PLANTED("ack-after-failed-sync")) {
+    if (result->error != RH_OK && RH_PLANTED("retry-failed-sync"))
+        start_sync(v, extent);
+    else if (result->error != RH_OK && !RH_PLANTED("ack-after-failed-sync")) {
         enum rh_error error = result->error == RH_ERR_FULL ? RH_ERR_FULL : RH_ERR_IO;
-        extent->failed = true;
+        extent->failed = !RH_PLANTED("sync-after-failed-sync");
         rh_log_action(v, "a sync failed: what it covered is void", extent->upload->row.id, error);
         rh_wake_all(v, &extent->sync_flying, error);
         rh_wake_all(v, &extent->sync_waiting, error);

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/id.h"
+#include "base/plant.h"
 #include "base/siphash.h"
 #include "vault/inside.h"
 
@@ -58,6 +59,7 @@ struct rh_upload *rh_upload_by_name(struct rh_vault *v, const char *session, con
 static void settle_name(struct rh_vault *v, struct rh_upload *u)
 {
     bool named = u->session != NULL && (u->row.state <= RH_UPLOAD_DONE || u->dropping);
+    named = named && !(RH_PLANTED("complete-twice") && u->row.state == RH_UPLOAD_DONE);
     if (named == u->named)
         return;
     u->named = named;
@@ -101,7 +103,7 @@ struct rh_upload *rh_upload_new(struct rh_vault *v, struct rh_session *s, const 
                                 const uint8_t entropy[32])
 {
     struct rh_upload *u = rh_vault_alloc(sizeof *u);
-    rh_id_make(u->row.id, entropy, v->meta.id_key);
+    rh_id_make(u->row.id, RH_PLANTED("reuse-id") ? v->meta.id_key : entropy, v->meta.id_key);
     if (s != NULL)
         strcpy(u->row.session, s->row.id);
     if (name[0] != '\0')

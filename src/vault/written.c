@@ -17,7 +17,7 @@ void rh_written_interval(struct rh_vault *v, struct rh_upload *u, struct rh_inte
     struct rh_intervals_change change;
     if (rh_intervals_add(&u->acked, interval, &change) != RH_OK)
         rh_out_of_memory();
-    if (change.erased)
+    if (change.erased && !RH_PLANTED("keep-joined-row"))
         rh_commit_add(v, RH_CHANGE_INTERVAL_ERASE, u->row.id)->u.interval.offset =
             change.erased_offset;
     rh_commit_add(v, RH_CHANGE_INTERVAL, u->row.id)->u.interval = change.put;
@@ -60,7 +60,7 @@ static void judge_whole(struct rh_op *op)
     const struct rh_vault_request *request = op->request;
     if (request->length != RH_SIZE_UNKNOWN && op->written.bytes != request->length)
         verdict(op, RH_REPLY_BROKEN, true, "the body is shorter than what was declared");
-    else if (request->has_crc && op->crc64 != request->crc64)
+    else if (request->has_crc && op->crc64 != request->crc64 && !RH_PLANTED("skip-body-checksum"))
         verdict(op, RH_REPLY_CHECKSUM, false, "the bytes do not have the declared checksum");
     else
         verdict(op, RH_REPLY_OK, true, NULL);
@@ -91,7 +91,7 @@ static void judge(struct rh_op *op)
     if (op->extent != NULL && op->extent->failed)
         verdict(op, RH_REPLY_WRITE_FAILED, false, "the bytes could not be made durable");
     /* A chunk has no offsets that a sender could go on from: it counts whole or not at all. */
-    if (is_chunk(op) && op->code != RH_REPLY_OK)
+    if (is_chunk(op) && op->code != RH_REPLY_OK && !RH_PLANTED("keep-part-of-chunk"))
         op->keep = false;
     uint64_t total = op->upload->row.total;
     if (!is_chunk(op) && op->keep && total != RH_SIZE_UNKNOWN &&
@@ -137,7 +137,8 @@ static void apply_range(struct rh_vault *v, struct rh_op *op)
         if (!op->grant.spans[i].compare && op->written.length[i] > 0)
             rh_written_interval(v, u,
                                 (struct rh_interval){.offset = op->grant.spans[i].offset,
-                                                     .length = op->written.length[i],
+                                                     .length = op->written.length[i] -
+                                                               RH_PLANTED("range-end-off-by-one"),
                                                      .crc64 = op->written.crc64[i]});
     }
     op->receipt = (struct rh_interval){
@@ -159,7 +160,7 @@ static bool will_finish(const struct rh_upload *u)
 static void settle(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_upload *u = op->upload;
-    if (op->extent != NULL)
+    if (op->extent != NULL && !(RH_PLANTED("leak-hold") && op->code != RH_REPLY_OK))
         rh_extent_release(v, op->extent);
     op->extent = NULL;
     op->stage = RH_OP_APPLIED;
