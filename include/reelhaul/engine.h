@@ -32,6 +32,7 @@
 #define RH_RANGES_MAX      64   /* ranges that one response can carry */
 #define RH_RECORD_MAX      8192 /* bytes of one record */
 #define RH_POLICY_NAME_MAX 15
+#define RH_MIME_MAX        63 /* bytes of a media type, as far as it matters here */
 
 /* How much the engine may hold at once. All from the memory given to rh_engine_init. */
 struct rh_limits {
@@ -99,6 +100,27 @@ enum rh_outcome {
     RH_OUTCOME_MALFORMED = 15,         /* 2xx or 3xx without what it must have */
     RH_OUTCOME_NETWORK = 16,           /* no answer: from RH_EVENT_BROKEN */
     RH_OUTCOME_TIMEOUT = 17,           /* no progress in time */
+    RH_OUTCOME_GONE_BARE = 18,         /* 404, 410 that does not say it is our server's */
+};
+
+/* What went wrong, in the words that faces show (mission 4.7). Only VALIDATION is not retryable. */
+enum rh_fault {
+    RH_FAULT_NONE = 0,
+    RH_FAULT_NETWORK = 1,         /* NETWORK_ERROR: no answer, or one that is not our server's */
+    RH_FAULT_CHUNK_UPLOAD = 2,    /* CHUNK_UPLOAD_FAILED */
+    RH_FAULT_UPLOAD_INIT = 3,     /* UPLOAD_INIT_FAILED: create, or asking for what is there */
+    RH_FAULT_UPLOAD_COMPLETE = 4, /* UPLOAD_COMPLETE_FAILED */
+    RH_FAULT_VALIDATION = 5,      /* VALIDATION_ERROR: trying again cannot help */
+};
+/* "NETWORK_ERROR" …; "" for none and for unknown ones. */
+const char *rh_fault_name(enum rh_fault fault);
+
+/* Content codings of a part's body: Content-Encoding. As bits (1 << coding) where they are a set.
+ */
+enum rh_coding {
+    RH_CODING_IDENTITY = 0,
+    RH_CODING_GZIP = 1,
+    RH_CODING_ZSTD = 2,
 };
 
 /* The receiver's word about an upload. */
@@ -125,6 +147,14 @@ enum rh_keep {
     RH_KEEP_UNTIL_PROVEN = 0,  /* forget when the whole upload is proven */
     RH_KEEP_UNTIL_RECEIPT = 1, /* forget each segment when a receipt vouches for it */
     RH_KEEP_FOR_GOOD = 2,      /* never forget */
+};
+
+/* Whether parts are compressed on the way. Only with a coding that the shell and the server both
+ * know. */
+enum rh_coding_use {
+    RH_CODING_OFF = 0,
+    RH_CODING_AUTO = 1, /* where a sample says that it pays; never what is compressed already */
+    RH_CODING_ALWAYS = 2,
 };
 
 #define RH_RETRIES_UNLIMITED UINT32_MAX
@@ -160,11 +190,15 @@ struct rh_policy {
     uint32_t jitter_ms;
     uint32_t delays_count;
     uint32_t delays_ms[RH_DELAYS_MAX];
-    uint32_t idle_ms_max; /* a request without progress for so long is broken off */
-    uint32_t quota_ms;    /* how long to wait after 507 without Retry-After */
+    /* A request without progress is broken off after four times the longest silence that this link
+     * showed lately, within these; after idle_ms_max while nothing is known. */
+    uint32_t idle_ms_min;
+    uint32_t idle_ms_max;
+    uint32_t quota_ms; /* how long to wait after 507 without Retry-After */
     enum rh_keep keep;
     bool free_under_pressure; /* critical storage pressure turns UNTIL_PROVEN into UNTIL_RECEIPT */
-    uint32_t traits;          /* RH_TRAIT_*: what the dialect needs */
+    enum rh_coding_use coding;
+    uint32_t traits; /* RH_TRAIT_*: what the dialect needs */
 };
 
 extern const struct rh_policy rh_policies[]; /* never-give-up first */
@@ -203,8 +237,9 @@ enum rh_event_kind {
     RH_EVENT_LIMIT = 20,  /* bytes per second, 0: none */
     RH_EVENT_HOLD = 21,   /* start nothing new until release */
     RH_EVENT_RELEASE = 22,
-    RH_EVENT_RECORD = 23, /* replay of a persisted record */
-    RH_EVENT_TOKEN = 24,  /* a fresh token is here */
+    RH_EVENT_RECORD = 23,  /* replay of a persisted record */
+    RH_EVENT_TOKEN = 24,   /* a fresh token is here */
+    RH_EVENT_SAMPLED = 25, /* what the source is, and what compressing a sample of it gave */
 };
 
 enum rh_pressure {
@@ -230,6 +265,7 @@ struct rh_response {
     enum rh_remote_state remote_state;
     rh_ms retry_after_ms; /* RH_MS_NEVER: not said */
     bool listed;          /* acks is everything the server has (up to RH_RANGES_MAX ranges) */
+    uint8_t codings;      /* content codings that it takes, as bits; 0: not said */
     uint32_t acks_count;
     struct rh_ack acks[RH_RANGES_MAX];
     uint32_t missing_count;
@@ -285,6 +321,13 @@ struct rh_event {
         struct {
             struct rh_bytes bytes; /* borrowed for the call */
         } record;
+        struct {
+            char mime[RH_MIME_MAX + 1];
+            uint8_t codings;        /* what the shell can make, as bits */
+            uint32_t plain_bytes;   /* of the sample; 0: none was taken */
+            uint32_t coded_bytes;   /* what became of it */
+            uint64_t coder_bytes_s; /* how fast */
+        } sampled;
     };
 };
 
@@ -317,10 +360,11 @@ struct rh_send {
     struct rh_range range;          /* of a part */
     uint64_t crc64; /* of the range (part) or of the whole (finish), where crc_known */
     bool crc_known;
-    bool final;          /* this part ends the upload */
-    uint64_t total;      /* RH_SIZE_UNKNOWN while it grows */
-    uint32_t part_bytes; /* geometry, for dialects that count chunks */
-    uint32_t attempt;    /* 1 for the first try */
+    bool final;            /* this part ends the upload */
+    uint64_t total;        /* RH_SIZE_UNKNOWN while it grows */
+    uint32_t part_bytes;   /* geometry, for dialects that count chunks */
+    uint32_t attempt;      /* 1 for the first try */
+    enum rh_coding coding; /* of a part's body; crc64 and range are about the plain bytes */
 };
 
 /* What can be shown of one upload. */
@@ -343,7 +387,55 @@ struct rh_snapshot {
     uint32_t mismatches;    /* receipts that contradicted our checksum */
     bool proven;            /* completed, and the whole's checksum was confirmed */
     bool resumed;           /* goes on from an earlier life ("Resuming uploads…") */
+    enum rh_fault fault;    /* `error` in the words of 4.7; stays until something succeeds */
+    bool fault_retryable;
+    uint32_t fault_part; /* the part it was about, from 1 in units of part_bytes; 0: none */
 };
+
+/* Why something was tried again. */
+enum rh_cause {
+    RH_CAUSE_NETWORK = 0,  /* no answer */
+    RH_CAUSE_TIMEOUT = 1,  /* no progress */
+    RH_CAUSE_BUSY = 2,     /* 429, 503 */
+    RH_CAUSE_SERVER = 3,   /* other 5xx, 408 … */
+    RH_CAUSE_QUOTA = 4,    /* 507 */
+    RH_CAUSE_AUTH = 5,     /* 401, 403 */
+    RH_CAUSE_DAMAGED = 6,  /* checksums disagree */
+    RH_CAUSE_FOREIGN = 7,  /* not our server's answer */
+    RH_CAUSE_GONE = 8,     /* begun anew, the server knew it no more */
+    RH_CAUSE_CONFLICT = 9, /* ranges missing, other bytes, another writer */
+    RH_CAUSES = 10,
+};
+
+/* What happened to one upload, in all its lives. */
+struct rh_tally {
+    uint64_t sent_bytes;  /* body bytes that left, repeated ones included */
+    uint64_t acked_bytes; /* of parts that were acknowledged */
+    uint64_t spent_ms;    /* from its first request on, while an engine ran */
+    uint32_t parts;       /* acknowledged */
+    uint32_t retries[RH_CAUSES];
+    uint32_t pauses;  /* by the user */
+    uint32_t resumes; /* by the user, and going on in another life */
+};
+
+/*
+ * What happened to all of them, cumulative over the lives of the engine's records (the last half
+ * minute before a crash may be missing). Numbers only: no names, ids, addresses, times of day.
+ */
+struct rh_counters {
+    uint64_t begun; /* uploads */
+    uint64_t completed;
+    uint64_t proven; /* among the completed */
+    uint64_t failed; /* each time one fails for good */
+    uint64_t cancelled;
+    uint64_t troubled; /* completed after RH_TROUBLED_RETRIES or more, or failed at least once */
+    uint64_t retried;  /* by hand */
+    uint64_t completed_ms; /* sum of the time of the completed: divide by `completed` */
+    uint64_t completed_bytes;
+    uint64_t failed_for[RH_REASON_MALFORMED + 1]; /* by reason */
+    struct rh_tally all;                          /* of all uploads together; counts saturate */
+};
+#define RH_TROUBLED_RETRIES 3u
 
 struct rh_queue {
     uint32_t total;
@@ -366,6 +458,7 @@ struct rh_action {
         struct {
             rh_ms at_ms;
         } wake_at;
+        /* upload "": the engine's own record, its counters; kept and replayed like the others */
         struct {
             struct rh_bytes bytes; /* valid until the next call on this engine */
         } persist;
@@ -408,9 +501,15 @@ bool rh_engine_next(struct rh_engine *engine, struct rh_action *action);
 enum rh_error rh_engine_look(const struct rh_engine *engine, struct rh_bytes upload,
                              struct rh_snapshot *out);
 
+/* What happened so far, for reports. */
+void rh_engine_counters(const struct rh_engine *engine, struct rh_counters *out);
+/* And to one upload. RH_ERR_UNKNOWN. */
+enum rh_error rh_engine_tally(const struct rh_engine *engine, struct rh_bytes upload,
+                              struct rh_tally *out);
+
 /* ---- codec: one event or action as bytes; the wasm boundary and the format of trace files ---- */
 
-#define RH_CODEC_FORMAT    1
+#define RH_CODEC_FORMAT    2
 #define RH_EVENT_CODE_MAX  16384 /* an encoded event is never longer */
 #define RH_ACTION_CODE_MAX 16384
 
@@ -425,5 +524,12 @@ enum rh_error rh_event_decode(struct rh_bytes in, struct rh_event *event, size_t
 enum rh_error rh_action_encode(const struct rh_action *action, uint8_t *out, size_t cap,
                                size_t *used);
 enum rh_error rh_action_decode(struct rh_bytes in, struct rh_action *action, size_t *used);
+/*
+ * The counters: u64 begun, completed, proven, failed, cancelled, troubled, retried, completed ms,
+ * completed bytes; u32 n and n u64 failed_for; then the tally: u64 sent bytes, acked bytes, spent
+ * ms; u32 parts, retries by cause, pauses, resumes. RH_ERR_LIMIT.
+ */
+enum rh_error rh_counters_encode(const struct rh_counters *counters, uint8_t *out, size_t cap,
+                                 size_t *used);
 
 #endif

@@ -40,8 +40,8 @@ static enum rh_error open_frame(struct rh_bytes in, struct rh_unpack *p, uint8_t
         return RH_ERR_AGAIN;
     if (in.data[0] == 0 || rh_le16_get(in.data + 2) != 0)
         return RH_ERR_SYNTAX;
-    if (in.data[0] > RH_CODEC_FORMAT)
-        return RH_ERR_VERSION;
+    if (in.data[0] != RH_CODEC_FORMAT)
+        return RH_ERR_VERSION; /* both ends of a boundary are of one build; nothing is kept */
     uint32_t size = rh_le32_get(in.data + 4);
     if (size < HEAD_SIZE || size > RH_EVENT_CODE_MAX)
         return RH_ERR_SYNTAX;
@@ -77,6 +77,7 @@ static void pack_response(struct rh_pack *p, const struct rh_response *r)
     rh_pack_u16(p, r->status);
     rh_pack_u64(p, r->retry_after_ms);
     rh_pack_u8(p, r->listed);
+    rh_pack_u8(p, r->codings);
     rh_pack_u8(p, (uint8_t)r->acks_count);
     rh_pack_u8(p, (uint8_t)r->missing_count);
     for (uint32_t i = 0; i < r->acks_count; i++) {
@@ -98,11 +99,12 @@ static void pack_response(struct rh_pack *p, const struct rh_response *r)
 static void unpack_response(struct rh_unpack *p, struct rh_response *r)
 {
     r->token = rh_unpack_u32(p);
-    r->outcome = (enum rh_outcome)unpack_enum(p, RH_OUTCOME_TIMEOUT);
+    r->outcome = (enum rh_outcome)unpack_enum(p, RH_OUTCOME_GONE_BARE);
     r->remote_state = (enum rh_remote_state)unpack_enum(p, RH_REMOTE_LOST);
     r->status = rh_unpack_u16(p);
     r->retry_after_ms = rh_unpack_u64(p);
     r->listed = unpack_enum(p, 1) != 0;
+    r->codings = rh_unpack_u8(p);
     r->acks_count = unpack_enum(p, RH_RANGES_MAX);
     r->missing_count = unpack_enum(p, RH_RANGES_MAX);
     for (uint32_t i = 0; p->ok && i < r->acks_count; i++) {
@@ -172,6 +174,13 @@ static void pack_event_body(struct rh_pack *p, const struct rh_event *e)
         rh_pack_u32(p, (uint32_t)e->record.bytes.size);
         rh_pack_bytes(p, e->record.bytes.data, e->record.bytes.size);
         break;
+    case RH_EVENT_SAMPLED:
+        rh_pack_text(p, e->sampled.mime);
+        rh_pack_u8(p, e->sampled.codings);
+        rh_pack_u32(p, e->sampled.plain_bytes);
+        rh_pack_u32(p, e->sampled.coded_bytes);
+        rh_pack_u64(p, e->sampled.coder_bytes_s);
+        break;
     default: /* the others have no body */
         break;
     }
@@ -236,6 +245,13 @@ static void unpack_event_body(struct rh_unpack *p, struct rh_event *e)
     case RH_EVENT_RECORD:
         e->record.bytes = rh_unpack_bytes(p, rh_unpack_u32(p));
         break;
+    case RH_EVENT_SAMPLED:
+        rh_unpack_text(p, e->sampled.mime, RH_MIME_MAX);
+        e->sampled.codings = rh_unpack_u8(p);
+        e->sampled.plain_bytes = rh_unpack_u32(p);
+        e->sampled.coded_bytes = rh_unpack_u32(p);
+        e->sampled.coder_bytes_s = rh_unpack_u64(p);
+        break;
     default:
         break;
     }
@@ -248,7 +264,7 @@ enum rh_error rh_event_decode(struct rh_bytes in, struct rh_event *event, size_t
     enum rh_error error = open_frame(in, &p, &kind, used);
     if (error != RH_OK)
         return error;
-    if (kind < RH_EVENT_WAKE || kind > RH_EVENT_TOKEN)
+    if (kind < RH_EVENT_WAKE || kind > RH_EVENT_SAMPLED)
         return RH_ERR_SYNTAX;
     rh_mem_set(event, 0, sizeof *event);
     event->kind = (enum rh_event_kind)kind;
@@ -266,9 +282,10 @@ static void pack_snapshot(struct rh_pack *p, const struct rh_snapshot *s)
     rh_pack_u8(p, (uint8_t)s->state);
     rh_pack_u8(p, (uint8_t)s->reason);
     rh_pack_u8(p, (uint8_t)s->error);
-    rh_pack_u8(p, (uint8_t)((s->proven ? 1 : 0) | (s->resumed ? 2 : 0)));
+    rh_pack_u8(
+        p, (uint8_t)((s->proven ? 1 : 0) | (s->resumed ? 2 : 0) | (s->fault_retryable ? 4 : 0)));
     rh_pack_u16(p, s->status);
-    rh_pack_u16(p, 0);
+    rh_pack_u16(p, (uint16_t)s->fault);
     rh_pack_u64(p, s->acked_bytes);
     rh_pack_u64(p, s->sent_bytes);
     rh_pack_u64(p, s->spooled_bytes);
@@ -281,18 +298,22 @@ static void pack_snapshot(struct rh_pack *p, const struct rh_snapshot *s)
     rh_pack_u32(p, s->attempts);
     rh_pack_u32(p, s->set_aside);
     rh_pack_u32(p, s->mismatches);
+    rh_pack_u32(p, s->fault_part);
 }
 
 static void unpack_snapshot(struct rh_unpack *p, struct rh_snapshot *s)
 {
     s->state = (enum rh_upload_state)unpack_enum(p, RH_UPLOAD_CANCELLED);
     s->reason = (enum rh_reason)unpack_enum(p, RH_REASON_MALFORMED);
-    s->error = (enum rh_outcome)unpack_enum(p, RH_OUTCOME_TIMEOUT);
-    uint8_t flags = unpack_enum(p, 3);
+    s->error = (enum rh_outcome)unpack_enum(p, RH_OUTCOME_GONE_BARE);
+    uint8_t flags = unpack_enum(p, 7);
     s->proven = (flags & 1) != 0;
     s->resumed = (flags & 2) != 0;
+    s->fault_retryable = (flags & 4) != 0;
     s->status = rh_unpack_u16(p);
-    (void)rh_unpack_u16(p);
+    uint16_t fault = rh_unpack_u16(p);
+    p->ok = p->ok && fault <= RH_FAULT_VALIDATION;
+    s->fault = (enum rh_fault)fault;
     s->acked_bytes = rh_unpack_u64(p);
     s->sent_bytes = rh_unpack_u64(p);
     s->spooled_bytes = rh_unpack_u64(p);
@@ -305,6 +326,7 @@ static void unpack_snapshot(struct rh_unpack *p, struct rh_snapshot *s)
     s->attempts = rh_unpack_u32(p);
     s->set_aside = rh_unpack_u32(p);
     s->mismatches = rh_unpack_u32(p);
+    s->fault_part = rh_unpack_u32(p);
 }
 
 static void pack_send(struct rh_pack *p, const struct rh_send *s)
@@ -312,7 +334,7 @@ static void pack_send(struct rh_pack *p, const struct rh_send *s)
     rh_pack_u32(p, s->token);
     rh_pack_u8(p, (uint8_t)s->kind);
     rh_pack_u8(p, (uint8_t)((s->crc_known ? SEND_CRC : 0) | (s->final ? SEND_FINAL : 0)));
-    rh_pack_u16(p, 0);
+    rh_pack_u16(p, (uint16_t)s->coding);
     rh_pack_u32(p, s->part_bytes);
     rh_pack_u32(p, s->attempt);
     rh_pack_u64(p, s->range.offset);
@@ -329,7 +351,8 @@ static void unpack_send(struct rh_unpack *p, struct rh_send *s)
     uint8_t flags = unpack_enum(p, SEND_CRC | SEND_FINAL);
     s->crc_known = (flags & SEND_CRC) != 0;
     s->final = (flags & SEND_FINAL) != 0;
-    (void)rh_unpack_u16(p);
+    uint16_t coding = rh_unpack_u16(p);
+    s->coding = (enum rh_coding)coding;
     s->part_bytes = rh_unpack_u32(p);
     s->attempt = rh_unpack_u32(p);
     s->range.offset = rh_unpack_u64(p);
@@ -337,7 +360,7 @@ static void unpack_send(struct rh_unpack *p, struct rh_send *s)
     s->crc64 = rh_unpack_u64(p);
     s->total = rh_unpack_u64(p);
     rh_unpack_text(p, s->remote, RH_REMOTE_MAX);
-    p->ok = p->ok && s->kind >= RH_SEND_CREATE;
+    p->ok = p->ok && s->kind >= RH_SEND_CREATE && coding <= RH_CODING_ZSTD;
 }
 
 static uint32_t *queue_field(struct rh_queue *q, unsigned i)

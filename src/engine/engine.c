@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "engine/state.h"
 
 const struct rh_limits rh_limits_default = {
@@ -69,6 +70,7 @@ struct rh_engine *rh_engine_init(void *memory, const struct rh_limits *limits,
     e->sequence_next = 1;
     e->online = true;
     e->wake_told_ms = RH_MS_NEVER;
+    e->counters_at_ms = RH_MS_NEVER;
     return e;
 }
 
@@ -128,6 +130,7 @@ enum rh_error rh_engine_slot(struct rh_engine *engine, struct rh_bytes id, uint6
     u->unsent_since_ms = RH_MS_NEVER;
     u->persist_at_ms = RH_MS_NEVER;
     u->notify_at_ms = RH_MS_NEVER;
+    u->begun_ms = RH_MS_NEVER;
     u->part_bytes = engine->policy.part_bytes;
     u->notify_now = true;
     uint32_t place = engine->count;
@@ -177,7 +180,7 @@ static rh_ms upload_deadline(const struct rh_engine *e, const struct rh_upload *
         at = sooner(e, at, u->token_at_ms);
     if (rh_upload_over(u) && !u->cancel_wanted)
         return at;
-    at = sooner(e, at, u->retry_at_ms);
+    at = RH_PLANTED("lose-retry-timer") ? at : sooner(e, at, u->retry_at_ms);
     at = sooner(e, at, u->poll_at_ms);
     if (u->unsent_since_ms != RH_MS_NEVER && e->policy.part_wait_ms != UINT32_MAX)
         at = sooner(e, at, u->unsent_since_ms + e->policy.part_wait_ms);

@@ -20,7 +20,9 @@ const struct rh_policy rh_policies[] = {
         .backoff = RH_BACKOFF_FULL_JITTER,
         .delay_ms = 1000,
         .delay_ms_max = 5 * 60 * 1000,
+        .idle_ms_min = 15000,
         .idle_ms_max = 60000,
+        .coding = RH_CODING_AUTO,
         .quota_ms = 30000,
         .free_under_pressure = true,
     },
@@ -40,7 +42,9 @@ const struct rh_policy rh_policies[] = {
         .backoff = RH_BACKOFF_TABLE,
         .delays_count = 5,
         .delays_ms = {2000, 4000, 8000, 16000, 32000},
+        .idle_ms_min = 15000,
         .idle_ms_max = 60000,
+        .coding = RH_CODING_AUTO,
         .quota_ms = 30000,
         .traits = RH_TRAIT_SEALED_ONLY,
     },
@@ -60,7 +64,9 @@ const struct rh_policy rh_policies[] = {
         .backoff = RH_BACKOFF_TABLE,
         .delays_count = 5,
         .delays_ms = {1000, 2000, 4000, 8000, 16000},
+        .idle_ms_min = 15000,
         .idle_ms_max = 60000,
+        .coding = RH_CODING_AUTO,
         .quota_ms = 30000,
     },
     {
@@ -80,7 +86,9 @@ const struct rh_policy rh_policies[] = {
         .delay_ms = 1000,
         .delay_ms_max = 60000,
         .jitter_ms = 1000,
+        .idle_ms_min = 15000,
         .idle_ms_max = 60000,
+        .coding = RH_CODING_AUTO,
         .quota_ms = 30000,
         .traits = RH_TRAIT_SEALED_ONLY | RH_TRAIT_FIXED_PARTS,
     },
@@ -97,7 +105,9 @@ const struct rh_policy rh_policies[] = {
         .backoff = RH_BACKOFF_POWER,
         .delay_ms = 1000,
         .delay_ms_max = 60000,
+        .idle_ms_min = 60000,
         .idle_ms_max = 60000,
+        .coding = RH_CODING_AUTO,
         .quota_ms = 30000,
         .free_under_pressure = true,
     },
@@ -113,7 +123,7 @@ const struct rh_policy *rh_policy_find(struct rh_bytes name)
 }
 
 /* Every field that can be set. Enums and booleans are checked against `max`. */
-enum field_type { FIELD_U32, FIELD_BOOL, FIELD_BACKOFF, FIELD_KEEP };
+enum field_type { FIELD_U32, FIELD_BOOL, FIELD_BACKOFF, FIELD_KEEP, FIELD_CODING };
 
 struct field {
     char name[24];
@@ -163,9 +173,11 @@ static const struct field fields[] = {
     DELAY(5),
     DELAY(6),
     DELAY(7),
+    U32(idle_ms_min, 1, UINT32_MAX),
     U32(idle_ms_max, 1, UINT32_MAX),
     U32(quota_ms, 1, UINT32_MAX),
     {"keep", 0, FIELD_KEEP, 0, RH_KEEP_FOR_GOOD},
+    {"coding", 0, FIELD_CODING, 0, RH_CODING_ALWAYS},
     BOOL(free_under_pressure),
     U32(traits, 0, 15),
 };
@@ -190,6 +202,9 @@ enum rh_error rh_policy_set(struct rh_policy *policy, struct rh_bytes field, uin
             break;
         case FIELD_KEEP:
             policy->keep = (enum rh_keep)value;
+            break;
+        case FIELD_CODING:
+            policy->coding = (enum rh_coding_use)value;
             break;
         }
         return RH_OK;

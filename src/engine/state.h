@@ -3,8 +3,10 @@
 #define REELHAUL_ENGINE_STATE_H
 /* The engine's whole state. Private to src/engine/. */
 #include "base/rng.h"
+#include "engine/counters.h"
 #include "engine/ledger.h"
 #include "engine/meter.h"
+#include "engine/patience.h"
 #include "engine/segments.h"
 #include "reelhaul/engine.h"
 
@@ -15,6 +17,8 @@
 #define RH_POLL_MS            1000u /* while the server finishes */
 #define RH_RESTARTS_FREE      1u    /* starts from zero after a 410 that are not counted */
 #define RH_CANCEL_TRIES       5u
+#define RH_COUNTERS_MS        30000u /* counters are persisted at most this often, and at each end */
+#define RH_BARE_GONE_MAX      3u /* a 404 that may be anybody's, before the create is repeated */
 #define RH_GROW_AFTER         4u /* full parts in a row before parts grow again */
 
 /* A request: in flight, waiting for its retry, or set aside. */
@@ -36,6 +40,7 @@ struct rh_request {
     uint64_t crc64;
     bool crc_known;
     uint64_t sent_bytes;
+    enum rh_coding coding;
     rh_ms retry_at_ms;
     rh_ms started_ms;
     rh_ms progress_ms;
@@ -86,6 +91,22 @@ struct rh_upload {
     rh_ms unsent_since_ms; /* RH_MS_NEVER: nothing new waits */
     enum rh_outcome error;
     uint16_t status;
+    enum rh_fault fault;
+    uint32_t fault_part;
+    uint32_t bare_gones; /* in a row */
+    bool recheck;        /* the create is repeated: is the upload still there? */
+
+    char mime[RH_MIME_MAX + 1]; /* of the last sample told */
+    uint8_t codings_able;
+    uint32_t sample_plain_bytes;
+    uint32_t sample_coded_bytes;
+    uint64_t coder_bytes_s;
+    enum rh_coding coding; /* of the last part sent: what the meter's plain bytes became */
+
+    struct rh_tally tally; /* without what runs since begun_ms */
+    rh_ms begun_ms;        /* first request of this life; RH_MS_NEVER: none, or over */
+    bool begun;            /* a request left, in whichever life */
+    bool troubled;
 
     uint32_t part_bytes;
     uint32_t breaks;
@@ -130,6 +151,15 @@ struct rh_engine {
     rh_ms wake_told_ms;
     bool plan_idle; /* the planner found nothing and nothing happened since */
     char evicted[RH_UPLOAD_ID_MAX + 1];
+    struct rh_patience patience;
+    uint8_t codings_offered; /* by the server */
+    bool coding_refused;     /* it offered one and would not have it */
+    char generation[RH_GENERATION_MAX + 1];
+    struct rh_counters counters;
+    bool counters_told;  /* those of earlier lives are in */
+    bool counters_newer; /* they are of a newer build: left alone */
+    bool counters_now;
+    rh_ms counters_at_ms;
     struct rh_queue told_queue;
     bool queue_dirty;
     uint8_t record[RH_RECORD_MAX];
@@ -169,6 +199,13 @@ void rh_outcome_response(struct rh_engine *engine, const struct rh_response *res
 void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
                        enum rh_outcome outcome, const struct rh_response *response);
 struct rh_request *rh_request_of(const struct rh_engine *engine, uint32_t token);
+
+/* ---- fault.c ---- */
+/* A request failed. */
+void rh_fault_note(const struct rh_engine *engine, struct rh_upload *upload,
+                   const struct rh_request *request, enum rh_outcome outcome);
+/* The upload fails for this reason. */
+void rh_fault_end(const struct rh_engine *engine, struct rh_upload *upload, enum rh_reason reason);
 
 /* ---- plan.c ---- */
 /* The next request to send, if there is one. */

@@ -11,16 +11,18 @@
 /** @typedef {import('./brain.js').UploadState} UploadState */
 /** @typedef {import('./brain.js').Reason} Reason */
 /** @typedef {import('./brain.js').Outcome} Outcome */
+/** @typedef {import('./brain.js').Fault} Fault */
+/** @typedef {import('./brain.js').Coding} Coding */
 /** @typedef {import('./brain.js').Request} Request */
 /** @typedef {import('./brain.js').RequestBody} RequestBody */
 
-const FORMAT = 1;
+const FORMAT = 2;
 const EVENTS = /** @type {const} */ ([
     '', 'wake', 'network', 'added', 'spooled', 'sealed', 'source_lost', 'response', 'progress',
     'broken', 'part_crc',
     'storage', 'leader', 'leader_lost', 'left', 'pause', 'resume', 'cancel', 'retry', 'remove',
     'limit', 'hold', 'release',
-    'record', 'token',
+    'record', 'token', 'sampled',
 ]);
 /** @type {UploadState[]} */
 const STATES = ['pending', 'uploading', 'paused', 'completed', 'failed', 'cancelled'];
@@ -35,8 +37,13 @@ export const OUTCOMES = [
     'none', 'ok', 'done', 'incomplete', 'retry', 'too_busy', 'storage_full', 'unauthorized',
     'forbidden', 'gone',
     'different_bytes', 'stale_writer', 'superseded', 'checksum_mismatch', 'rejected',
-    'malformed', 'network', 'timeout',
+    'malformed', 'network', 'timeout', 'gone_bare',
 ];
+/** @type {Fault[]} */
+const FAULTS = ['NONE', 'NETWORK_ERROR', 'CHUNK_UPLOAD_FAILED', 'UPLOAD_INIT_FAILED',
+    'UPLOAD_COMPLETE_FAILED', 'VALIDATION_ERROR'];
+/** @type {Coding[]} */
+const CODINGS = ['identity', 'gzip', 'zstd'];
 const SENDS = /** @type {const} */ (['', 'create', 'ask', 'part', 'finish', 'cancel']);
 const BODIES = /** @type {const} */ (['none', 'inline', 'range', 'form']);
 const ERRORS = [
@@ -157,14 +164,15 @@ function readSnapshot(r) {
     const error = entry(OUTCOMES, r.u8());
     const flags = r.u8();
     const status = r.u16();
-    r.u16();
+    const fault = entry(FAULTS, r.u16());
     return {
-        state, reason, error, status,
+        state, reason, error, status, fault,
         acked: r.u64(), sent: r.u64(), spooled: r.u64(), total: r.maybe(),
         speed: r.u64(), remaining: r.maybe(), retryAt: r.maybe(),
         partsDone: r.u32(), partsTotal: r.u32(), attempts: r.u32(), setAside: r.u32(),
-        mismatches: r.u32(),
+        mismatches: r.u32(), faultPart: r.u32(),
         proven: (flags & 1) !== 0, resumed: (flags & 2) !== 0,
+        faultRetryable: (flags & 4) !== 0,
     };
 }
 
@@ -174,7 +182,7 @@ function readSend(r, upload) {
     const kind = entry(SENDS, r.u8());
     const flags = r.u8();
     if (kind === '') throw new BrainError('syntax', 'no such request');
-    r.u16();
+    const coding = entry(CODINGS, r.u16());
     const partBytes = r.u32();
     const attempt = r.u32();
     const offset = r.u64();
@@ -184,7 +192,7 @@ function readSend(r, upload) {
     return {
         type: 'send', upload, token, kind, remote: r.text(), offset, length,
         crc64: (flags & 1) !== 0 ? crc64 : null,
-        final: (flags & 2) !== 0, total, partBytes, attempt, code: r.bytes,
+        final: (flags & 2) !== 0, total, partBytes, attempt, coding, code: r.bytes,
     };
 }
 
@@ -236,6 +244,14 @@ export function writeEvent(w, event, now, wall) {
         case 'left': w.u64(event.ms); break;
         case 'limit': w.u64(event.bytesPerSecond); break;
         case 'record': w.long(event.bytes); break;
+        case 'sampled': {
+            w.text(event.mime);
+            w.u8(event.codings.reduce((bits, name) => bits | 1 << CODINGS.indexOf(name), 0));
+            w.u32(event.plainBytes ?? 0);
+            w.u32(event.codedBytes ?? 0);
+            w.u64(event.coderBytesPerSecond ?? 0);
+            break;
+        }
         default: break;
     }
 }

@@ -25,8 +25,11 @@ export { BrainError, decodeAction };
  * @typedef {'none'|'ok'|'done'|'incomplete'|'retry'|'too_busy'|'storage_full'|'unauthorized'
  *   |'forbidden'|'gone'
  *   |'different_bytes'|'stale_writer'|'superseded'|'checksum_mismatch'|'rejected'|'malformed'
- *   |'network'|'timeout'} Outcome
+ *   |'network'|'timeout'|'gone_bare'} Outcome
  */
+/** @typedef {'NONE'|'NETWORK_ERROR'|'CHUNK_UPLOAD_FAILED'|'UPLOAD_INIT_FAILED'
+ *   |'UPLOAD_COMPLETE_FAILED'|'VALIDATION_ERROR'} Fault  only VALIDATION_ERROR is not retryable */
+/** @typedef {'identity'|'gzip'|'zstd'} Coding */
 
 /**
  * What can be told. Any event may carry `now` (monotonic ms) and `wall` (ms since 1970); else the
@@ -47,6 +50,8 @@ export { BrainError, decodeAction };
  *   | {type: 'left', ms: number}
  *   | {type: 'limit', bytesPerSecond: number}
  *   | {type: 'record', bytes: Uint8Array}
+ *   | {type: 'sampled', upload: string, mime: string, codings: Coding[], plainBytes?: number,
+ *      codedBytes?: number, coderBytesPerSecond?: number}
  * ) & {now?: number, wall?: number}} BrainEvent
  */
 
@@ -56,14 +61,16 @@ export { BrainError, decodeAction };
  *   acked: number, sent: number, spooled: number, total: number|null,
  *   speed: number, remaining: number|null, retryAt: number|null,
  *   partsDone: number, partsTotal: number, attempts: number, setAside: number, mismatches: number,
- *   proven: boolean, resumed: boolean
+ *   proven: boolean, resumed: boolean,
+ *   fault: Fault, faultRetryable: boolean, faultPart: number
  * }} Snapshot  bytes, bytes per second, milliseconds; retryAt is monotonic
  */
 /**
  * @typedef {{
  *   type: 'send', upload: string, token: number, kind: 'create'|'ask'|'part'|'finish'|'cancel',
  *   remote: string, offset: number, length: number, crc64: bigint|null, final: boolean,
- *   total: number|null, partBytes: number, attempt: number, code: Uint8Array
+ *   total: number|null, partBytes: number, attempt: number, coding: Coding,
+ *   code: Uint8Array
  * }} SendAction  crc64 null: compute it from the bytes you send and pass it to request(); `code`
  *   is the action's own encoding
  */
@@ -73,7 +80,7 @@ export { BrainError, decodeAction };
  *   | SendAction
  *   | {type: 'abort', upload: string, token: number}
  *   | {type: 'wake_at', at: number|null}
- *   | {type: 'persist', upload: string, bytes: Uint8Array}
+ *   | {type: 'persist', upload: string, bytes: Uint8Array}  upload '': the engine's own record
  *   | {type: 'erase_record', upload: string}
  *   | {type: 'forget', upload: string, whole: boolean, offset: number, length: number}
  *   | {type: 'notify', upload: string, snapshot: Snapshot}

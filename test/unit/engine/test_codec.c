@@ -69,7 +69,7 @@ static void noise_never_harms(void **state)
         for (size_t n = 0; n < size; n++)
             bytes[n] = rh_rng_below(&rng, 3) == 0 ? (uint8_t)rh_rng_next(&rng) : 0;
         bytes[0] = 1;
-        bytes[1] = (uint8_t)(1 + rh_rng_below(&rng, 24));
+        bytes[1] = (uint8_t)(1 + rh_rng_below(&rng, 25));
         bytes[2] = bytes[3] = 0;
         rh_le32_put(bytes + 4, (uint32_t)size);
         struct rh_bytes in = {bytes, size};

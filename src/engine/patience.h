@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef REELHAUL_ENGINE_PATIENCE_H
+#define REELHAUL_ENGINE_PATIENCE_H
+/*
+ * How long a request may be silent: what the link showed lately, within the policy's floor and
+ * ceiling. The time-out counts time without any sign of life, never the whole request.
+ */
+#include "reelhaul/engine.h"
+
+struct rh_patience {
+    rh_ms silence_ms; /* the longest lately: sinks by 1/16 with each shorter one */
+    uint32_t seen;    /* silences that ended well, saturating */
+    uint32_t doubled; /* time-outs since the last sign of life */
+};
+
+#define RH_PATIENCE_SEEN_MIN 4u /* fewer say nothing about a link */
+#define RH_PATIENCE_TIMES    4u
+
+/* A sign of life (progress, or any answer) after so long a silence. */
+void rh_patience_life(struct rh_patience *patience, rh_ms silence_ms);
+/* A request was broken off for its silence: the next ones get twice the time, or a link that became
+ * slower would never be learned. */
+void rh_patience_timeout(struct rh_patience *patience);
+rh_ms rh_patience_limit(const struct rh_patience *patience, const struct rh_policy *policy);
+
+#endif
