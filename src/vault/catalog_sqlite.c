@@ -154,6 +154,15 @@ static sqlite3_stmt *prepared(struct catalog_sqlite *catalog, enum statement whi
                         */
 }
 
+/* Makes a statement ready for its next use; nothing it was bound to is kept. Takes NULL. */
+static void rewind_statement(sqlite3_stmt *statement)
+{
+    if (statement == NULL)
+        return;
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+}
+
 static void bind_u64(sqlite3_stmt *statement, int column, uint64_t value)
 {
     int64_t bits;
@@ -192,8 +201,7 @@ static enum rh_error column_text(sqlite3_stmt *statement, int column, char *out,
 static enum rh_error finish_step(sqlite3_stmt *statement)
 {
     int code = sqlite3_step(statement);
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
+    rewind_statement(statement);
     return code == SQLITE_DONE ? RH_OK : code == SQLITE_FULL ? RH_ERR_FULL : RH_ERR_IO;
 }
 
@@ -430,8 +438,7 @@ static enum rh_error for_rows(sqlite3_stmt *statement,
     int code = SQLITE_DONE;
     while (error == RH_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
         error = take(context, statement);
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
+    rewind_statement(statement);
     return error == RH_OK && code != SQLITE_DONE ? RH_ERR_IO : error;
 }
 
@@ -530,8 +537,7 @@ static enum rh_error read_session_row(struct catalog_sqlite *catalog, enum state
     } else if (code != SQLITE_DONE) {
         error = RH_ERR_IO;
     }
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
+    rewind_statement(statement);
     return error;
 }
 
