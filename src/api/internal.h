@@ -244,6 +244,11 @@ void api_json_add_object(json_t *object, const struct rh_upload_view *upload);
 extern const struct api_form_spec api_sessions_form;
 extern const struct api_form_spec api_videos_form;
 
+/* One header of ours. RH_ERR_UNKNOWN when absent; on any other error it has failed. */
+enum rh_error api_header_find(struct rh_exchange *x, const char *name, struct rh_bytes *value);
+/* Reelhaul-Crc64, where it is there; false: it has failed. */
+bool api_header_crc(struct rh_exchange *x, struct rh_vault_request *request);
+
 void api_health(struct rh_exchange *x);
 void api_session_create(struct rh_exchange *x, json_t *body);
 void api_session_created(struct rh_exchange *x, struct rh_vault_reply *reply);

@@ -119,8 +119,7 @@ static bool part_agrees(struct rh_exchange *x, const struct rh_vault_request *re
     return true;
 }
 
-/* One header of ours. RH_ERR_UNKNOWN when absent; on any other error it has failed. */
-static enum rh_error header_find(struct rh_exchange *x, const char *name, struct rh_bytes *value)
+enum rh_error api_header_find(struct rh_exchange *x, const char *name, struct rh_bytes *value)
 {
     enum rh_error error = rh_request_single(x->request, name, value);
     if (error != RH_OK && error != RH_ERR_UNKNOWN)
@@ -131,7 +130,7 @@ static enum rh_error header_find(struct rh_exchange *x, const char *name, struct
 static bool header_u64(struct rh_exchange *x, const char *name, bool required, uint64_t *out)
 {
     struct rh_bytes value;
-    enum rh_error error = header_find(x, name, &value);
+    enum rh_error error = api_header_find(x, name, &value);
     if (error == RH_ERR_UNKNOWN) {
         if (required)
             api_fail(x, "missing_field", "The header %s is missing.", name);
@@ -145,10 +144,10 @@ static bool header_u64(struct rh_exchange *x, const char *name, bool required, u
     return false;
 }
 
-static bool header_crc(struct rh_exchange *x, struct rh_vault_request *request)
+bool api_header_crc(struct rh_exchange *x, struct rh_vault_request *request)
 {
     struct rh_bytes value;
-    enum rh_error error = header_find(x, "Reelhaul-Crc64", &value);
+    enum rh_error error = api_header_find(x, "Reelhaul-Crc64", &value);
     if (error != RH_OK)
         return error == RH_ERR_UNKNOWN;
     request->has_crc = rh_crc64_field_parse(value, &request->crc64) == RH_OK;
@@ -160,7 +159,7 @@ static bool header_crc(struct rh_exchange *x, struct rh_vault_request *request)
 static bool header_final(struct rh_exchange *x, struct rh_vault_request *request)
 {
     struct rh_bytes value;
-    enum rh_error error = header_find(x, "Reelhaul-Final", &value);
+    enum rh_error error = api_header_find(x, "Reelhaul-Final", &value);
     if (error != RH_OK)
         return error == RH_ERR_UNKNOWN;
     if (rh_sf_parse_boolean(value, &request->final) == RH_OK)
@@ -172,7 +171,7 @@ static bool header_final(struct rh_exchange *x, struct rh_vault_request *request
 static bool header_writer(struct rh_exchange *x, struct rh_vault_request *request)
 {
     struct rh_bytes value;
-    enum rh_error error = header_find(x, "Reelhaul-Writer", &value);
+    enum rh_error error = api_header_find(x, "Reelhaul-Writer", &value);
     if (error != RH_OK)
         return error == RH_ERR_UNKNOWN;
     struct rh_writer writer;
@@ -211,12 +210,12 @@ static bool raw_length(struct rh_exchange *x, struct rh_vault_request *request)
 static bool raw_read(struct rh_exchange *x, struct rh_vault_request *request)
 {
     struct rh_bytes upload;
-    enum rh_error error = header_find(x, "Reelhaul-Upload", &upload);
+    enum rh_error error = api_header_find(x, "Reelhaul-Upload", &upload);
     if (error == RH_ERR_UNKNOWN)
         api_fail(x, "missing_field", "The header Reelhaul-Upload is missing.");
     return error == RH_OK && api_id_upload(x, upload, "invalid_id", request->upload) &&
            header_u64(x, "Reelhaul-Offset", true, &request->offset) && raw_length(x, request) &&
-           header_u64(x, "Reelhaul-Total", false, &request->total) && header_crc(x, request) &&
+           header_u64(x, "Reelhaul-Total", false, &request->total) && api_header_crc(x, request) &&
            header_final(x, request) && header_writer(x, request) && part_agrees(x, request);
 }
 

@@ -95,6 +95,8 @@ static void chunk(struct rh_wire_writer *w, const struct rh_action *action,
     rh_wire_put(w, "Content-Type: multipart/form-data; boundary=");
     put_boundary(w, send);
     rh_wire_put(w, "\r\n");
+    if (send->crc_known)
+        rh_wire_field_crc64(w, "Reelhaul-Crc64", send->crc64);
     rh_wire_field_writer(w, source);
     request->headers = rh_wire_cut(w);
     request->body = RH_WIRE_BODY_FORM;

@@ -231,6 +231,26 @@ static void a_chunk_is_received(void **state)
     harness_close(&h);
 }
 
+static void a_chunk_may_carry_its_checksum(void **state)
+{
+    (void)state;
+    struct harness h;
+    char form[2048];
+    harness_open(&h);
+    size_t size = harness_form(form, sizeof form, good_fields, "video/webm", "123456789", 9);
+    h.reply.upload.geometry = RH_GEOMETRY_CHUNKS;
+    harness_send(&h, "POST", "/api/upload/chunk",
+                 TEST_FORM_TYPE "Reelhaul-Crc64: :rosUhgp5mIg=:\r\n", form, size);
+    assert_true(h.asked.has_crc);
+    assert_true(h.asked.crc64 == 0xae8b14860a799888u);
+    harness_send(&h, "POST", "/api/upload/chunk", TEST_FORM_TYPE, form, size);
+    assert_false(h.asked.has_crc);
+    harness_send(&h, "POST", "/api/upload/chunk", TEST_FORM_TYPE "Reelhaul-Crc64: 12\r\n", form,
+                 size);
+    harness_expect_error(&h, 400, "invalid_field");
+    harness_close(&h);
+}
+
 static void the_last_chunk_completes_the_video(void **state)
 {
     (void)state;
@@ -637,6 +657,7 @@ int main(void)
         cmocka_unit_test(bad_creates_are_refused),
         cmocka_unit_test(large_json_is_refused),
         cmocka_unit_test(a_chunk_is_received),
+        cmocka_unit_test(a_chunk_may_carry_its_checksum),
         cmocka_unit_test(the_last_chunk_completes_the_video),
         cmocka_unit_test(the_type_of_the_chunk_names_the_file),
         cmocka_unit_test(bad_forms_are_refused),

@@ -60,6 +60,13 @@ static void a_chunk_is_a_form(void **state)
     expect_text(r.epilogue, "\r\n--reelhaul-7f3a91c4e2-7-0--\r\n");
     assert_int_equal(r.body, RH_WIRE_BODY_FORM);
     assert_int_equal(r.body_bytes, r.preamble.size + 5 + r.epilogue.size);
+    /* Its checksum rides in a header: what is damaged on the way must not be taken. */
+    a.send.crc_known = true;
+    a.send.crc64 = 0xae8b14860a799888u;
+    r = request(&a, &source);
+    expect_text(r.headers, "Content-Type: multipart/form-data; "
+                           "boundary=reelhaul-7f3a91c4e2-7-255974262\r\n"
+                           "Reelhaul-Crc64: :rosUhgp5mIg=:\r\n");
 }
 
 static void an_empty_video_is_one_empty_chunk(void **state)
