@@ -227,6 +227,15 @@ void api_respond_text(struct rh_exchange *x, unsigned status, char *text,
 void api_respond_empty(struct rh_exchange *x, unsigned status, const struct rh_vault_reply *reply);
 void api_respond_fault(struct rh_exchange *x, const struct rh_vault_reply *reply);
 char *api_json_dump(json_t *json); /* steals; compact, with a newline; NULL without memory */
+/*
+ * Puts a value (stolen) into what is being made. Where memory is out, or the value is NULL for want
+ * of it, all of it is given up: *object becomes NULL and stays so. An answer leaves nothing out.
+ */
+void api_json_set(json_t **object, const char *name, json_t *value);
+void api_json_append(json_t **list, json_t *value);
+/* Reads what is kept as text; *out is NULL where there is none, or no JSON. False: memory is out.
+ */
+bool api_json_load(const char *text, json_t **out);
 void api_common_headers(const struct rh_exchange *x, struct rh_response *response);
 const char *api_state_name(enum rh_upload_state state);
 void api_time_text(int64_t unix_s, char out[API_TIME_TEXT]);
@@ -237,7 +246,7 @@ json_t *api_json_checksum(uint64_t crc64);
 json_t *api_json_missing(const struct rh_vault_reply *reply);
 json_t *api_json_durable(const struct rh_vault_reply *reply);
 /* Adds size, checksum and url of a finished upload; nothing for others. */
-void api_json_add_object(json_t *object, const struct rh_upload_view *upload);
+void api_json_add_object(json_t **object, const struct rh_upload_view *upload);
 
 /* ---- the dialects ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading JSON bodies: capped in size and depth, without duplicate keys, and with an answer that
  * names the field that is wrong. */
+#include <errno.h>
 #include <string.h>
 
 #include "api/internal.h"
@@ -39,10 +40,13 @@ bool api_json_parse(struct rh_exchange *x, json_t **out)
         return false;
     }
     json_error_t error;
+    errno = 0;
     *out = json_loadb((const char *)x->held, x->held_size, JSON_REJECT_DUPLICATES, &error);
     if (*out != NULL)
         return true;
-    if (json_error_code(&error) == json_error_out_of_memory) {
+    /* Not always does jansson say so. Good JSON must not be refused as bad: no sender tries that
+     * again. */
+    if (json_error_code(&error) == json_error_out_of_memory || errno == ENOMEM) {
         api_fail(x, "overloaded", NULL);
         return false;
     }
@@ -123,4 +127,31 @@ const char *api_json_text(struct rh_exchange *x, json_t *object, const char *nam
     if (!json_is_string(value))
         api_fail(x, "invalid_field", "%s must be a string.", name);
     return json_string_value(value);
+}
+
+void api_json_set(json_t **object, const char *name, json_t *value)
+{
+    if (*object == NULL) {
+        json_decref(value);
+    } else if (json_object_set_new(*object, name, value) != 0) {
+        json_decref(*object);
+        *object = NULL;
+    }
+}
+
+void api_json_append(json_t **list, json_t *value)
+{
+    if (*list == NULL) {
+        json_decref(value);
+    } else if (json_array_append_new(*list, value) != 0) {
+        json_decref(*list);
+        *list = NULL;
+    }
+}
+
+bool api_json_load(const char *text, json_t **out)
+{
+    errno = 0;
+    *out = text == NULL ? NULL : json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    return *out != NULL || errno != ENOMEM;
 }

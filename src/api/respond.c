@@ -149,10 +149,10 @@ static void begin(struct rh_exchange *x, unsigned status, const struct rh_vault_
         add_upload(x, reply);
 }
 
-void api_respond_text(struct rh_exchange *x, unsigned status, char *text,
-                      const struct rh_vault_reply *reply)
+static void respond(struct rh_exchange *x, unsigned status, char *text,
+                    const struct rh_vault_reply *reply)
 {
-    begin(x, text == NULL ? 500 : status, reply);
+    begin(x, status, reply);
     free(x->text);
     x->text = text;
     if (text != NULL && x->response_memory != NULL) {
@@ -160,6 +160,12 @@ void api_respond_text(struct rh_exchange *x, unsigned status, char *text,
         rh_response_set_bytes(&x->response, rh_bytes_of(text));
     }
     api_deliver(x);
+}
+
+void api_respond_text(struct rh_exchange *x, unsigned status, char *text,
+                      const struct rh_vault_reply *reply)
+{
+    respond(x, text == NULL ? 500 : status, text, reply);
 }
 
 void api_respond_json(struct rh_exchange *x, unsigned status, json_t *json,
@@ -176,19 +182,16 @@ void api_respond_empty(struct rh_exchange *x, unsigned status, const struct rh_v
     api_deliver(x);
 }
 
-/* Chunk indexes below the declared count that have not come; NULL where the count is not known. */
+/* Chunk indexes below the declared count that have not come, the first thousand. */
 static json_t *missing_chunks(const struct rh_vault_reply *reply)
 {
-    if (reply->upload.geometry != RH_GEOMETRY_CHUNKS ||
-        reply->upload.chunk_count == RH_SIZE_UNKNOWN)
-        return NULL;
     json_t *list = json_array();
     uint64_t next = 0;
     for (size_t i = 0; i <= reply->chunk_run_count; i++) {
         uint64_t end =
             i < reply->chunk_run_count ? reply->chunks[i].offset : reply->upload.chunk_count;
-        for (; next < end && json_array_size(list) < 1000; next++)
-            (void)json_array_append_new(list, json_integer((json_int_t)next));
+        for (; list != NULL && next < end && json_array_size(list) < 1000; next++)
+            api_json_append(&list, json_integer((json_int_t)next));
         if (i < reply->chunk_run_count)
             next = reply->chunks[i].offset + reply->chunks[i].length;
     }
@@ -201,13 +204,14 @@ void api_respond_fault(struct rh_exchange *x, const struct rh_vault_reply *reply
     const char *message = x->fault_message[0] != '\0' ? x->fault_message : NULL;
     json_t *json = api_error_json(error, message);
     if (reply != NULL && reply->code == RH_REPLY_INCOMPLETE && reply->has_upload) {
-        (void)json_object_set_new(json, "missing", api_json_missing(reply));
-        json_t *chunks = missing_chunks(reply);
-        if (chunks != NULL)
-            (void)json_object_set_new(json, "missing_chunks", chunks);
+        api_json_set(&json, "missing", api_json_missing(reply));
+        if (reply->upload.geometry == RH_GEOMETRY_CHUNKS &&
+            reply->upload.chunk_count != RH_SIZE_UNKNOWN)
+            api_json_set(&json, "missing_chunks", missing_chunks(reply));
     }
     unsigned status = x->fault_status != 0 ? x->fault_status : error->status;
-    api_respond_json(x, status, json, reply);
+    /* Without memory for words the status and the code still say it. */
+    respond(x, status, api_json_dump(json), reply);
     struct rh_response *response = &x->response;
     (void)rh_response_add_str(response, "Reelhaul-Error", error->code);
     if (status == 401)
@@ -277,9 +281,9 @@ json_t *api_json_missing(const struct rh_vault_reply *reply)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < reply->missing_count; i++)
-        (void)json_array_append_new(
-            list, json_pack("{s:o,s:o}", "offset", api_json_size(reply->missing[i].offset),
-                            "length", api_json_size(reply->missing[i].length)));
+        api_json_append(&list,
+                        json_pack("{s:o,s:o}", "offset", api_json_size(reply->missing[i].offset),
+                                  "length", api_json_size(reply->missing[i].length)));
     return list;
 }
 
@@ -288,22 +292,22 @@ json_t *api_json_durable(const struct rh_vault_reply *reply)
     json_t *list = json_array();
     for (size_t i = 0; i < reply->durable_count; i++) {
         const struct rh_interval *it = &reply->durable[i];
-        (void)json_array_append_new(
-            list, json_pack("{s:o,s:o,s:o}", "offset", api_json_size(it->offset), "length",
-                            api_json_size(it->length), "crc64", api_json_crc64(it->crc64)));
+        api_json_append(&list,
+                        json_pack("{s:o,s:o,s:o}", "offset", api_json_size(it->offset), "length",
+                                  api_json_size(it->length), "crc64", api_json_crc64(it->crc64)));
     }
     return list;
 }
 
-void api_json_add_object(json_t *object, const struct rh_upload_view *upload)
+void api_json_add_object(json_t **object, const struct rh_upload_view *upload)
 {
     if (upload->state != RH_UPLOAD_DONE)
         return;
-    (void)json_object_set_new(object, "size", api_json_size(upload->total));
-    (void)json_object_set_new(object, "checksum", api_json_checksum(upload->crc64));
+    api_json_set(object, "size", api_json_size(upload->total));
+    api_json_set(object, "checksum", api_json_checksum(upload->crc64));
     bool in_session = upload->session[0] != '\0';
-    (void)json_object_set_new(object, "url",
-                              json_sprintf("/%s/%s/%s%s", in_session ? "recordings" : "download",
-                                           in_session ? upload->session : upload->id, upload->name,
-                                           rh_store_extension(upload->mime)));
+    api_json_set(object, "url",
+                 json_sprintf("/%s/%s/%s%s", in_session ? "recordings" : "download",
+                              in_session ? upload->session : upload->id, upload->name,
+                              rh_store_extension(upload->mime)));
 }

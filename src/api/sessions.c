@@ -72,7 +72,7 @@ void api_session_created(struct rh_exchange *x, struct rh_vault_reply *reply)
     if (x->api->config->auth == RH_AUTH_TOKEN) {
         char token[API_TOKEN_TEXT];
         api_auth_session_token(x->api->config, reply->session.id, token);
-        (void)json_object_set_new(json, "session_token", json_string(token));
+        api_json_set(&json, "session_token", json_string(token));
     }
     api_respond_json(x, 200, json, reply);
     /* Senders read no bodies: they take the new id from here. */
@@ -239,30 +239,29 @@ static json_t *video_json(const struct rh_upload_view *upload)
     bool done = upload->state == RH_UPLOAD_DONE;
     char time[API_TIME_TEXT];
     api_time_text(upload->done_wall_s, time);
-    json_t *metadata = upload->metadata == NULL
-                           ? NULL
-                           : json_loads(upload->metadata, JSON_REJECT_DUPLICATES, NULL);
+    json_t *metadata = NULL;
+    bool read = api_json_load(upload->metadata, &metadata);
     json_t *prompt = json_object_get(metadata, "prompt_id");
     json_t *json =
         json_pack("{s:s,s:O?,s:o,s:s}", "video_id", upload->name, "prompt_id", prompt,
                   "uploaded_at", done ? json_string(time) : json_null(), "state",
                   upload->state == RH_UPLOAD_OPEN ? "uploading" : api_state_name(upload->state));
-    (void)json_object_set_new(json, "upload_id", json_string(upload->id));
-    (void)json_object_set_new(json, "mime_type", json_string(upload->mime));
-    (void)json_object_set_new(json, "bytes_received", api_json_size(upload->received));
+    api_json_set(&json, "upload_id", json_string(upload->id));
+    api_json_set(&json, "mime_type", json_string(upload->mime));
+    api_json_set(&json, "bytes_received", api_json_size(upload->received));
     if (done) {
-        api_json_add_object(json, upload);
-        (void)json_object_set_new(json, "file_path", file_path(upload));
+        api_json_add_object(&json, upload);
+        api_json_set(&json, "file_path", file_path(upload));
         if (upload->partial)
-            (void)json_object_set_new(json, "partial", json_true());
+            api_json_set(&json, "partial", json_true());
         if (upload->size_disagrees)
-            (void)json_object_set_new(json, "size_disagrees", json_true());
+            api_json_set(&json, "size_disagrees", json_true());
     } else if (upload->geometry == RH_GEOMETRY_CHUNKS) {
-        (void)json_object_set_new(json, "chunks_received", api_json_size(upload->chunks_received));
-        (void)json_object_set_new(json, "total_chunks", api_json_size(upload->chunk_count));
+        api_json_set(&json, "chunks_received", api_json_size(upload->chunks_received));
+        api_json_set(&json, "total_chunks", api_json_size(upload->chunk_count));
     }
-    if (metadata != NULL)
-        (void)json_object_set_new(json, "metadata", metadata);
+    if (metadata != NULL || !read)
+        api_json_set(&json, "metadata", metadata);
     return json;
 }
 
@@ -273,11 +272,11 @@ static json_t *session_json(const struct rh_vault_reply *reply)
     json_t *json = json_pack("{s:s,s:s,s:s}", "session_id", reply->session.id, "created_at", time,
                              "status", "created");
     if (reply->session.participant[0] != '\0')
-        (void)json_object_set_new(json, "participant_id", json_string(reply->session.participant));
+        api_json_set(&json, "participant_id", json_string(reply->session.participant));
     json_t *videos = json_array();
     for (size_t i = 0; i < reply->video_count; i++)
-        (void)json_array_append_new(videos, video_json(&reply->videos[i]));
-    (void)json_object_set_new(json, "videos", videos);
+        api_json_append(&videos, video_json(&reply->videos[i]));
+    api_json_set(&json, "videos", videos);
     return json;
 }
 

@@ -72,10 +72,10 @@ static json_t *upload_json(const struct rh_upload_view *upload)
                              upload->name, "session_id", text_or_null(upload->session), "state",
                              api_state_name(upload->state), "size", api_json_size(upload->total),
                              "received", api_json_size(upload->received));
-    (void)json_object_set_new(json, "mime_type", json_string(upload->mime));
-    api_json_add_object(json, upload);
+    api_json_set(&json, "mime_type", json_string(upload->mime));
+    api_json_add_object(&json, upload);
     if (upload->partial)
-        (void)json_object_set_new(json, "partial", json_true());
+        api_json_set(&json, "partial", json_true());
     return json;
 }
 
@@ -314,7 +314,7 @@ void api_video_chunk_done(struct rh_exchange *x, struct rh_vault_reply *reply)
                   api_state_name(upload->state), "offset", api_json_size(x->declared_offset),
                   "length", api_json_size(x->written.bytes), "crc64",
                   api_json_crc64(api_sink_crc(x)), "received", api_json_size(upload->received));
-    api_json_add_object(json, upload);
+    api_json_add_object(&json, upload);
     api_respond_json(x, 200, json, reply);
 }
 
@@ -388,7 +388,7 @@ void api_video_finalized(struct rh_exchange *x, struct rh_vault_reply *reply)
         status = upload->partial ? "partial" : "complete";
     json_t *json = json_pack("{s:s,s:s,s:s}", "status", status, "upload_id", upload->id, "video_id",
                              upload->name);
-    api_json_add_object(json, upload);
+    api_json_add_object(&json, upload);
     api_respond_json(x, upload->state == RH_UPLOAD_DONE ? 200 : 202, json, reply);
 }
 
@@ -415,13 +415,12 @@ void api_video_get(struct rh_exchange *x)
 void api_video_got(struct rh_exchange *x, struct rh_vault_reply *reply)
 {
     json_t *json = upload_json(&reply->upload);
-    (void)json_object_set_new(json, "durable", api_json_durable(reply));
-    (void)json_object_set_new(json, "missing", api_json_missing(reply));
-    if (reply->upload.metadata != NULL) {
-        json_t *metadata = json_loads(reply->upload.metadata, JSON_REJECT_DUPLICATES, NULL);
-        if (metadata != NULL)
-            (void)json_object_set_new(json, "metadata", metadata);
-    }
+    api_json_set(&json, "durable", api_json_durable(reply));
+    api_json_set(&json, "missing", api_json_missing(reply));
+    json_t *metadata = NULL;
+    bool read = api_json_load(reply->upload.metadata, &metadata);
+    if (metadata != NULL || !read)
+        api_json_set(&json, "metadata", metadata);
     api_respond_json(x, 200, json, reply);
 }
 
