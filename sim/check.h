@@ -37,6 +37,7 @@ struct sim_object {
     struct sim_ranges acked; /* what the receiver vouched for */
     bool deleting;           /* somebody asked for its deletion */
     bool done;
+    bool tainted;       /* it vouched, saying so, for bytes that came damaged */
     uint64_t lease_max; /* of the number of the only lease, among successful writes */
 };
 
@@ -81,6 +82,8 @@ void sim_check_completed(struct sim *, struct sim_upload *, bool sequential);
 uint64_t sim_check_lease_floor(struct sim *, const char *id);
 void sim_check_lease(struct sim *, const char *id, uint64_t number, uint64_t floor);
 void sim_check_deleting(struct sim *, const char *id);
+/* After each event: what can be looked at without knowing what happened. */
+void sim_check_step(struct sim *);
 /* 2 at the very end: one object an upload. */
 void sim_check_end(struct sim *);
 void sim_check_finish(struct sim_check *);

@@ -16,11 +16,6 @@ static bool plan_chance(struct sim *sim, uint32_t per_mille)
     return sim_plan_below(sim, 1000) < per_mille;
 }
 
-static bool is_allowed(const struct sim_options *options, size_t fault)
-{
-    return (options->only >> sim_fault_group(fault) & 1) != 0;
-}
-
 /* Regimes are drawn each on its own. */
 static uint32_t chance_of_regime(size_t fault)
 {
@@ -35,8 +30,8 @@ static uint32_t chance_of_regime(size_t fault)
     }
 }
 
-/* Everything is drawn, whatever is allowed, so that less changes as little as it can. */
-static void draw_faults(struct sim *sim, const struct sim_options *options)
+/* Everything is drawn, whatever --faults says, so that less changes as little as it can. */
+static void draw_faults(struct sim *sim)
 {
     struct sim_plan *plan = &sim->plan;
     uint32_t some = plan_chance(sim, 150) ? 0 : 1 + (uint32_t)sim_plan_below(sim, 3);
@@ -50,7 +45,7 @@ static void draw_faults(struct sim *sim, const struct sim_options *options)
         if (i >= SIM_BLOWS)
             on = plan_chance(sim, chance_of_regime(i));
         plan->rates_on[i] = rate;
-        plan->drawn[i] = on && is_allowed(options, i) ? rate : 0;
+        plan->drawn[i] = on ? rate : 0;
         plan->rates[i] = plan->drawn[i];
     }
 }
@@ -59,7 +54,7 @@ void sim_plan_make(struct sim *sim, const struct sim_options *options)
 {
     struct sim_plan *plan = &sim->plan;
     char why[128];
-    draw_faults(sim, options);
+    draw_faults(sim);
     plan->storm_ms = 20000 + sim_plan_below(sim, 300000);
     plan->weather_ms = 1000 + sim_plan_below(sim, 12000);
     plan->latency_ms = 1 + sim_plan_below(sim, 80);

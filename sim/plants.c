@@ -1,39 +1,83 @@
 /* SPDX-License-Identifier: MIT */
 #include "plants.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/plant.h"
+#include "reduce.h"
 
-const char *const sim_plants[] = {
-    "reply-before-commit",    /* src/vault/reply.c: nobody waits for the catalog */
-    "ack-after-failed-sync",  /* src/vault/extents.c: a failed sync counts as one */
-    "no-directory-sync",      /* store_model: names are not made durable */
-    "overwrite-acknowledged", /* src/vault/write.c: acknowledged ranges are granted again */
-    "takeover-undrained",     /* src/vault/write.c: the older writer is not waited for */
-    "accept-stale-writer",    /* src/vault/write.c: an older lease number is let in */
-    "expire-receipted",       /* src/vault/expiry.c: what was vouched for expires */
-    "keep-different-bytes",   /* src/vault/written.c: what differs is taken as equal */
-    "receipt-beyond-prefix",  /* src/vault/written.c: a broken body is vouched for as a whole */
-    "forget-before-receipt",  /* src/engine/next.c: segments go without a receipt */
-    "forget-unproven",        /* src/engine/next.c: all goes when the last part has left */
+const struct sim_plant sim_plants[] = {
+    /* src/vault/ */
+    {"reply-before-commit", "nobody waits for the catalog", NULL},
+    {"ack-after-failed-sync", "a failed fsync counts as one", NULL},
+    {"retry-failed-sync", "a failed fsync is tried again, and believed", NULL},
+    {"sync-after-failed-sync", "the next fsync of the same descriptor is believed", NULL},
+    {"no-directory-sync", "names are not made durable", NULL},
+    {"overwrite-acknowledged", "acknowledged ranges are granted again", NULL},
+    {"keep-different-bytes", "what differs is taken as equal", NULL},
+    {"takeover-undrained", "the older writer's queued I/O is not waited for", NULL},
+    {"accept-stale-writer", "an older lease number is let in", NULL},
+    {"forget-lease-number", "a lease's number is not kept", NULL},
+    {"expire-receipted", "what was vouched for expires", NULL},
+    {"receipt-beyond-prefix", "a broken body is vouched for as a whole", NULL},
+    {"range-end-off-by-one", "the last byte of a range is not recorded", NULL},
+    {"keep-joined-row", "the row of a range that was joined to another stays", NULL},
+    {"keep-part-of-chunk", "a broken chunk counts as one", NULL},
+    {"accept-stale-offset", "waiting chunks are copied to where the first one went", NULL},
+    {"drop-waiting-part", "the chunk after the one that was copied is removed", NULL},
+    {"rename-before-commit", "sealing does not wait for the catalog", NULL},
+    {"done-before-rename", "done is committed before sealing", NULL},
+    {"seal-with-gap", "the end alone makes a video complete", NULL},
+    {"complete-twice", "a finished video gives its name back", NULL},
+    {"reuse-id", "each upload gets the same id", NULL},
+    {"leak-hold", "a part that fails keeps its file open", NULL},
+    /* src/engine/ */
+    {"forget-before-receipt", "segments go without a receipt", NULL},
+    {"forget-unproven", "all goes when the last part has left", NULL},
+    {"lose-retry-timer", "a retry is not woken for", NULL},
+    {"busy-loop", "a failure is tried again at once", NULL},
+    {"backoff-never-grows", "failures are not counted", NULL},
+    {"leak-slot", "a part that was taken keeps its slot", NULL},
+    {"send-past-segment", "a part is one byte longer than what is spooled", NULL},
 };
 const size_t sim_plants_count = sizeof sim_plants / sizeof sim_plants[0];
 
 static const char *planted;
 
-bool sim_plant_known(const char *name)
+const struct sim_plant *sim_plant_find(const char *name)
 {
     for (size_t i = 0; i < sim_plants_count; i++) {
-        if (strcmp(sim_plants[i], name) == 0)
-            return true;
+        if (strcmp(sim_plants[i].name, name) == 0)
+            return &sim_plants[i];
     }
-    return false;
+    return NULL;
 }
 
 void sim_plant_set(const char *name)
 {
     planted = name;
+}
+
+bool sim_plant_hunt(const struct sim_plant *plant, uint64_t seed, uint64_t seeds)
+{
+    struct sim_result result;
+    struct sim_case trial = {0};
+    sim_plant_set(plant->name);
+    if (plant->faults != NULL)
+        strcpy(trial.faults, plant->faults);
+    for (uint64_t i = 0; i < seeds; i++) {
+        trial.seed = seed + i;
+        bool answered = sim_case_try(&trial, &result);
+        if (answered && !result.failed)
+            continue;
+        printf("%-24s caught by seed %" PRIu64 ": %s\n", plant->name, trial.seed,
+               answered ? result.failure : "the process ended");
+        return true;
+    }
+    printf("%-24s NOT CAUGHT in %" PRIu64 " seeds: %s\n", plant->name, seeds, plant->what);
+    return false;
 }
 
 #ifdef RH_PLANT

@@ -67,6 +67,14 @@ bool sim_ranges_contain(const struct sim_ranges *set, const struct sim_ranges *p
     return true;
 }
 
+uint64_t sim_ranges_sum(const struct sim_ranges *set)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < set->count; i++)
+        sum += set->items[i].length;
+    return sum;
+}
+
 void sim_ranges_finish(struct sim_ranges *set)
 {
     free(set->items);

@@ -15,6 +15,7 @@ bool sim_ranges_cover(const struct sim_ranges *set, uint64_t offset, uint64_t le
 bool sim_ranges_touch(const struct sim_ranges *set, uint64_t offset, uint64_t length);
 /* Whether every position of `part` is in `set`. */
 bool sim_ranges_contain(const struct sim_ranges *set, const struct sim_ranges *part);
+uint64_t sim_ranges_sum(const struct sim_ranges *set); /* of all lengths */
 void sim_ranges_finish(struct sim_ranges *set);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "base/crc64.h"
 
 static void print_line(const struct sim_trace_line *line)
@@ -27,13 +28,15 @@ void sim_trace_add(struct sim_trace *trace, rh_ms at_ms, uint32_t upload, const 
 {
     struct sim_trace_line *line = &trace->lines[trace->count++ % SIM_TRACE_LINES];
     size_t size = strlen(text);
+    uint8_t time[8];
     if (size >= sizeof line->text)
         size = sizeof line->text - 1;
     line->at_ms = at_ms;
     line->upload = upload;
     memcpy(line->text, text, size);
     line->text[size] = '\0';
-    trace->hash = rh_crc64_update(trace->hash, &at_ms, sizeof at_ms);
+    rh_le64_put(time, at_ms); /* the same on every machine */
+    trace->hash = rh_crc64_update(trace->hash, time, sizeof time);
     trace->hash = rh_crc64_update(trace->hash, line->text, size);
     if (trace->print)
         print_line(line);
@@ -58,6 +61,15 @@ void sim_trace_tail(const struct sim_trace *trace, uint32_t upload, size_t most)
         if (concerns(line, upload))
             print_line(line);
     }
+}
+
+uint64_t sim_trace_count(const struct sim_trace *trace, uint32_t upload)
+{
+    uint64_t oldest = trace->count > SIM_TRACE_LINES ? trace->count - SIM_TRACE_LINES : 0;
+    uint64_t count = 0;
+    for (uint64_t i = oldest; i < trace->count; i++)
+        count += concerns(&trace->lines[i % SIM_TRACE_LINES], upload);
+    return count;
 }
 
 void sim_trace_finish(struct sim_trace *trace)

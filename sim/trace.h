@@ -29,6 +29,8 @@ void sim_trace_init(struct sim_trace *trace, bool print);
 void sim_trace_add(struct sim_trace *trace, rh_ms at_ms, uint32_t upload, const char *text);
 /* The last lines that concern an upload (SIM_TRACE_ALL: any), at most `most`, oldest first. */
 void sim_trace_tail(const struct sim_trace *trace, uint32_t upload, size_t most);
+/* How many lines, of those that are kept, concern it. */
+uint64_t sim_trace_count(const struct sim_trace *trace, uint32_t upload);
 void sim_trace_finish(struct sim_trace *trace);
 
 #endif

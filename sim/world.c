@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One seed: safety while faults last, then everything heals and progress is demanded. */
+#include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 #define RETRY_ROUNDS  4
 #define EVENTS_MAX    3000000
 #define REPEAT_MS     ((rh_ms)60000)
+#define REPORT_LINES  150
 
 /* ---- what all use ---- */
 
@@ -165,6 +168,7 @@ static void run(struct sim *sim)
         sim->now_ms = event.at_ms;
         sim->event_count++;
         event.handler(sim, event.context, event.life);
+        sim_check_step(sim);
         if (sim->event_count > EVENTS_MAX)
             sim_fail(sim, NULL, "invariant 7: more than %d events", EVENTS_MAX);
     }
@@ -187,19 +191,74 @@ static void take_down(struct sim *sim)
     sim_heap_finish(&sim->heap);
 }
 
-static void print_failure(const struct sim *sim)
+/* All of it where it is short, else what concerns the upload, and the end of that. */
+static void print_trace(const struct sim *sim)
 {
-    printf("FAILED seed %llu: %s\n", (unsigned long long)sim->seed, sim->failure);
-    sim_plan_print(sim);
-    printf("  the end of the trace, %llu events:\n", (unsigned long long)sim->event_count);
-    sim_trace_tail(&sim->trace, sim->failed_upload, 40);
+    uint64_t all = sim_trace_count(&sim->trace, SIM_TRACE_ALL);
+    uint32_t upload = all <= REPORT_LINES / 2 ? SIM_TRACE_ALL : sim->failed_upload;
+    uint64_t count = sim_trace_count(&sim->trace, upload);
+    printf("  the trace, %llu of %llu lines:\n",
+           (unsigned long long)(count < REPORT_LINES ? count : REPORT_LINES),
+           (unsigned long long)sim->trace.count);
+    sim_trace_tail(&sim->trace, upload, REPORT_LINES);
     (void)fflush(stdout);
 }
 
-void sim_run_seed(uint64_t seed, const struct sim_options *options, struct sim_result *result)
+static void give_result(const struct sim *sim, struct sim_result *result)
 {
-    struct sim *sim = calloc(1, sizeof *sim);
-    RH_ASSERT(sim != NULL);
+    *result = (struct sim_result){
+        .failed = sim->failed,
+        .events = sim->event_count,
+        .uploads = sim->upload_count,
+        .virtual_ms = sim->now_ms,
+        .trace_hash = sim->trace.hash,
+        .trace_lines = sim->trace.count,
+        .report_lines = sim_trace_count(&sim->trace, sim->failed_upload),
+        .strikes = sim->strike_count,
+        .devices = (uint32_t)sim->device_count,
+        .storm_ms = sim->plan.storm_ms,
+    };
+    memcpy(result->fired, sim->fired, sizeof result->fired);
+    memcpy(result->failure, sim->failure, sizeof result->failure);
+    sim_plan_format(sim, result->faults, sizeof result->faults);
+}
+
+/* ---- assertions ---- */
+
+static sigjmp_buf before_run;
+static volatile sig_atomic_t is_running;
+
+static void asserted(int number)
+{
+    (void)number;
+    if (is_running)
+        siglongjmp(before_run, 1);
+}
+
+void sim_catch_assertions(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = asserted;
+    action.sa_flags = SA_NODEFER;
+    (void)sigaction(SIGABRT, &action, NULL);
+}
+
+/* False: an assertion ended it; nothing of the rooms may be touched any more. */
+static bool run_asserted(struct sim *sim)
+{
+    bool good = sigsetjmp(before_run, 1) == 0;
+    is_running = 1;
+    if (good)
+        run(sim);
+    else
+        sim_fail(sim, NULL, "an assertion of a room, see above");
+    is_running = 0;
+    return good;
+}
+
+static void set_up(struct sim *sim, uint64_t seed, const struct sim_options *options)
+{
     sim->seed = seed;
     sim->options = options;
     rh_rng_init(&sim->rng, seed);
@@ -215,22 +274,19 @@ void sim_run_seed(uint64_t seed, const struct sim_options *options, struct sim_r
         sim_device_create(sim);
     sim_plan_start(sim);
     sim_in(sim, sim->plan.storm_ms, heal, NULL, 0);
-    run(sim);
-    if (sim->failed && !options->quiet)
-        print_failure(sim);
-    *result = (struct sim_result){
-        .failed = sim->failed,
-        .events = sim->event_count,
-        .uploads = sim->upload_count,
-        .virtual_ms = sim->now_ms,
-        .trace_hash = sim->trace.hash,
-        .trace_lines = sim->trace.count,
-        .strikes = sim->strike_count,
-        .devices = (uint32_t)sim->device_count,
-        .storm_ms = sim->plan.storm_ms,
-    };
-    memcpy(result->fired, sim->fired, sizeof result->fired);
-    memcpy(result->failure, sim->failure, sizeof result->failure);
+}
+
+void sim_run_seed(uint64_t seed, const struct sim_options *options, struct sim_result *result)
+{
+    struct sim *sim = calloc(1, sizeof *sim);
+    RH_ASSERT(sim != NULL);
+    set_up(sim, seed, options);
+    bool good = run_asserted(sim);
+    give_result(sim, result);
+    if (sim->failed && options->report)
+        print_trace(sim);
+    if (!good)
+        return;
     take_down(sim);
     free(sim);
 }
