@@ -26,6 +26,8 @@ struct sim_upload {
     rh_ms sealed_ms;
     bool cancelled; /* the user gave it up: it may end in any way */
     bool completed; /* the sender says so */
+    bool damaged;   /* bytes of it changed on their way */
+    bool hopeless;  /* it may end as failed: what is left of it must stay where it is */
     uint64_t sends;
     rh_ms sent_first_ms;
 };
