@@ -225,6 +225,11 @@ void sim_conn_gone(struct sim *sim, struct sim_conn *conn)
     end_input(sim, conn, RH_ERR_CLOSED);
 }
 
+void sim_conn_half_closed(struct sim *sim, struct sim_conn *conn)
+{
+    end_input(sim, conn, RH_ERR_CLOSED);
+}
+
 void sim_conn_too_slow(struct sim *sim, struct sim_conn *conn)
 {
     if (conn->exchange == NULL || !conn->body_ended)

@@ -331,6 +331,16 @@ void sim_device_retry(struct sim *sim, struct sim_device *device)
     tell_about(sim, device, RH_EVENT_RETRY, NULL);
 }
 
+/* What cannot complete is not lost: every byte is in the spool, or was let go with a right. */
+static void check_kept(struct sim *sim, const struct sim_take *take)
+{
+    for (size_t i = 0; i < take->count; i++) {
+        const struct sim_segment *segment = &take->segments[i];
+        if (!segment->held)
+            sim_check_forget(sim, take->upload, segment->offset, segment->length);
+    }
+}
+
 bool sim_device_settled(struct sim *sim, const struct sim_device *device, size_t *failed)
 {
     const struct sim_tab *leader = NULL;
@@ -348,7 +358,9 @@ bool sim_device_settled(struct sim *sim, const struct sim_device *device, size_t
             continue;
         if (!take->sealed || !shown->known)
             return false;
-        if (shown->state == RH_UPLOAD_FAILED)
+        if (shown->state == RH_UPLOAD_FAILED && take->upload->hopeless)
+            check_kept(sim, take);
+        else if (shown->state == RH_UPLOAD_FAILED)
             (*failed)++;
         else if (shown->state != RH_UPLOAD_COMPLETED)
             return false;

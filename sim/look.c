@@ -58,9 +58,14 @@ static bool equal_in(const struct view *view, enum rh_store_model_file which, ui
 static bool equal_in_place(const struct view *view, uint64_t offset, uint64_t length)
 {
     for (int durable = 0; durable < 2; durable++) {
-        if (!equal_in(view, RH_MODEL_IN_PLACE, 0, offset, offset, length, durable) &&
-            !equal_in(view, RH_MODEL_OBJECT, 0, offset, offset, length, durable))
-            return false;
+        if (equal_in(view, RH_MODEL_IN_PLACE, 0, offset, offset, length, durable))
+            continue;
+        const char *why = *view->why;
+        if (equal_in(view, RH_MODEL_OBJECT, 0, offset, offset, length, durable))
+            continue;
+        if (strncmp(why, "other", 5) == 0)
+            *view->why = why;
+        return false;
     }
     return true;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "net.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "proxy.h"
 #include "receiver.h"
 #include "sim.h"
 
@@ -20,13 +22,23 @@ static const struct sim_upload *about(const struct sim *sim, const struct sim_li
     return &sim->uploads[link->upload];
 }
 
+/* The sender's process gets no time: what is for it happens when it does. */
+static bool put_off(struct sim *sim, struct sim_link *link, sim_handler *handler)
+{
+    rh_ms until_ms = link->asleep_until_ms == NULL ? 0 : *link->asleep_until_ms;
+    if (sim->ending || link->ops == NULL || until_ms <= sim->now_ms)
+        return false;
+    sim_in(sim, until_ms - sim->now_ms, handler, link, 0);
+    return true;
+}
+
 /* ---- the sender's end ---- */
 
 static void tell_broken(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_link *link = context;
     (void)life;
-    if (link->settled)
+    if (link->settled || put_off(sim, link, tell_broken))
         return;
     link->settled = true;
     if (link->ops != NULL && !sim->ending)
@@ -37,7 +49,7 @@ static void tell_answer(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_link *link = context;
     (void)life;
-    if (link->settled)
+    if (link->settled || put_off(sim, link, tell_answer))
         return;
     link->settled = true;
     if (link->ops != NULL && !sim->ending)
@@ -72,6 +84,12 @@ static void time_out(struct sim *sim, void *context, uint64_t life)
 
 static void stop(struct sim *sim, struct sim_link *link)
 {
+    if (link->half_closes) {
+        link->severed = true;
+        if (link->conn != NULL)
+            sim_conn_half_closed(sim, link->conn);
+        return;
+    }
     if (link->stalls) {
         link->severed = true;
         sim_in(sim, READ_TIMEOUT_MS, time_out, link, 0);
@@ -88,9 +106,10 @@ static void arrive(struct sim *sim, void *context, uint64_t life)
     struct sim_link *link = context;
     size_t left = link->size - link->arrived;
     (void)life;
-    if (sim->ending || link->severed || link->server_over)
+    if (sim->ending || link->severed || link->server_over || put_off(sim, link, arrive))
         return;
     if (sim->weather[SIM_NETWORK_DOWN]) {
+        link->half_closes = false;
         link->stalls = sim_chance(sim, 500);
         stop(sim, link);
         return;
@@ -124,29 +143,13 @@ static void arrive(struct sim *sim, void *context, uint64_t life)
 
 /* ---- what stands between ---- */
 
-static char *copy_text(const char *text)
-{
-    char *copy = strdup(text);
-    RH_ASSERT(copy != NULL);
-    return copy;
-}
-
 /* Something on the way answers instead of the receiver. */
 static bool intercepted(struct sim *sim, struct sim_link *link)
 {
-    const char *text = NULL;
-    if (sim->weather[SIM_STORM])
-        text = sim_chance(sim, 500) ? "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\n\r\n"
-                                    : "HTTP/1.1 502 Bad Gateway\r\n\r\n";
-    else if (sim->weather[SIM_PORTAL])
-        text = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>Welcome";
-    else if (sim->weather[SIM_LOGIN])
-        text = "HTTP/1.1 401 Unauthorized\r\n\r\n";
-    if (text == NULL || link->ops == NULL)
+    link->answer = sim_proxy_answer(sim, link, &link->answer_size);
+    if (link->answer == NULL)
         return false;
     link->severed = true;
-    link->answer = copy_text(text);
-    link->answer_size = strlen(text);
     sim_in(sim, latency(sim), tell_answer, link, 0);
     return true;
 }
@@ -159,47 +162,82 @@ static struct sim_link *new_link(struct sim *sim, uint8_t *bytes, size_t size, u
     link->size = size;
     link->stop_at = SIZE_MAX;
     link->upload = upload;
+    link->begun_ms = sim->now_ms;
     link->next = sim->net.links;
     sim->net.links = link;
     return link;
 }
 
-/* The same bytes once more, later, and nobody reads the answer. */
-static void duplicate(struct sim *sim, const struct sim_link *link)
+/* The same bytes once more, after so long, and nobody reads the answer. */
+static void send_again(struct sim *sim, const struct sim_link *link, rh_ms delay_ms)
 {
     uint8_t *bytes = malloc(link->size);
     RH_ASSERT(bytes != NULL);
     memcpy(bytes, link->bytes, link->size);
     struct sim_link *ghost = new_link(sim, bytes, link->size, link->upload);
-    sim_in(sim, sim_chance(sim, 500) ? sim_below(sim, 50) : sim_below(sim, 120000), arrive, ghost,
-           0);
+    sim_in(sim, delay_ms, arrive, ghost, 0);
 }
 
-struct sim_link *sim_net_send(struct sim *sim, const struct sim_link_ops *ops, void *owner,
-                              uint64_t owner_life, uint32_t token, uint32_t upload, uint8_t *bytes,
-                              size_t size)
+/* What befalls the request on its way; false: it does not get there at all. */
+static bool travel(struct sim *sim, struct sim_link *link, rh_ms *delay_ms)
 {
-    struct sim_link *link = new_link(sim, bytes, size, upload);
-    link->ops = ops;
-    link->owner = owner;
-    link->owner_life = owner_life;
-    link->token = token;
-    if (intercepted(sim, link))
-        return link;
     if (sim_fate(sim, about(sim, link), SIM_DUPLICATE))
-        duplicate(sim, link);
+        send_again(sim, link, sim_below(sim, sim_chance(sim, 500) ? 50 : 120000));
+    if (sim_fate(sim, about(sim, link), SIM_REPLAY)) {
+        send_again(sim, link, *delay_ms);
+        *delay_ms += 1 + sim_below(sim, 3000);
+    }
     if (sim_fate(sim, about(sim, link), SIM_DROP)) {
         link->severed = true;
         if (sim_chance(sim, 700))
             sim_in(sim, latency(sim), tell_broken, link, 0);
-        return link;
+        return false;
     }
     bool cut = sim_fate(sim, about(sim, link), SIM_CUT);
     link->stalls = sim_fate(sim, about(sim, link), SIM_STALL);
-    if (cut || link->stalls)
-        link->stop_at = (size_t)sim_below(sim, size);
-    rh_ms slow = sim_fate(sim, about(sim, link), SIM_SLOW) ? sim_below(sim, 20000) : 0;
-    sim_in(sim, latency(sim) + slow, arrive, link, 0);
+    link->half_closes = sim_fate(sim, about(sim, link), SIM_HALF_CLOSE);
+    sim_proxy_request(sim, link);
+    if (cut || link->stalls || link->half_closes)
+        link->stop_at = (size_t)sim_below(sim, link->size);
+    if (sim_fate(sim, about(sim, link), SIM_SLOW))
+        *delay_ms += sim_below(sim, 20000);
+    return true;
+}
+
+/* Every connection is cut after a while: also when everything else is well. */
+static void cut_for_good(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_link *link = context;
+    (void)life;
+    if (sim->ending || link->settled || !sim_fires(sim, about(sim, link), SIM_CUTS))
+        return;
+    if (!link->severed && !link->server_over)
+        sever(sim, link);
+    tell_broken(sim, link, 0);
+}
+
+struct sim_link *sim_net_send(struct sim *sim, const struct sim_link_ops *ops, void *owner,
+                              uint64_t owner_life, uint32_t token, uint32_t upload,
+                              const struct sim_message *message)
+{
+    struct sim_link *link = new_link(sim, message->bytes, message->size, upload);
+    rh_ms delay_ms = latency(sim);
+    link->source_at = message->source_at;
+    link->source_size = message->source_size;
+    link->ops = ops;
+    link->owner = owner;
+    link->owner_life = owner_life;
+    link->token = token;
+    const uint8_t *end = memchr(link->bytes, '\r', link->size);
+    size_t line = end == NULL ? 0 : (size_t)(end - link->bytes);
+    (void)snprintf(link->request, sizeof link->request, "%.*s", (int)line,
+                   (const char *)link->bytes);
+    if (intercepted(sim, link))
+        return link;
+    if (sim->plan.rates[SIM_CUTS] != 0)
+        sim_in(sim, sim->plan.rates[SIM_CUTS], cut_for_good, link, 0);
+    if (travel(sim, link, &delay_ms))
+        sim_in(sim, delay_ms, arrive, link, 0);
     return link;
 }
 
@@ -228,6 +266,7 @@ void sim_net_answer(struct sim *sim, struct sim_link *link, char *answer, size_t
     free(link->answer);
     link->answer = answer;
     link->answer_size = size;
+    sim_proxy_reply(sim, link);
     bool lost = sim_fate(sim, about(sim, link), SIM_NO_REPLY);
     bool cut = sim_fate(sim, about(sim, link), SIM_CUT_REPLY);
     if (sim_fate(sim, about(sim, link), SIM_LATE_REPLY))
@@ -252,6 +291,7 @@ void sim_net_reset(struct sim *sim, struct sim_link *link)
 void sim_net_finish(struct sim *sim)
 {
     struct sim_link *link;
+    sim_proxy_finish(&sim->net);
     while ((link = sim->net.links) != NULL) {
         sim->net.links = link->next;
         free(link->bytes);

@@ -17,9 +17,10 @@ void sim_receiver_destroy(struct sim_receiver *);
 
 /* NULL: nobody is there (connection refused). */
 struct sim_conn *sim_conn_open(struct sim *, struct sim_link *);
-void sim_conn_arrived(struct sim *, struct sim_conn *);  /* more of link->bytes is there */
-void sim_conn_gone(struct sim *, struct sim_conn *);     /* the client closed */
-void sim_conn_too_slow(struct sim *, struct sim_conn *); /* the time for reading is over */
+void sim_conn_arrived(struct sim *, struct sim_conn *);     /* more of link->bytes is there */
+void sim_conn_gone(struct sim *, struct sim_conn *);        /* the client closed */
+void sim_conn_half_closed(struct sim *, struct sim_conn *); /* it says no more, and listens */
+void sim_conn_too_slow(struct sim *, struct sim_conn *);    /* the time for reading is over */
 
 bool sim_receiver_is_up(const struct sim *);
 enum sim_death { SIM_POWER_LOST = 1, SIM_KILLED };

@@ -83,8 +83,8 @@ static void send_twin(struct sim *sim, struct sim_tab *tab, const struct request
     bytes[(size_t)size + sim_below(sim, length)] ^= 0x20;
     sim_note(sim, request->upload, "a twin of %llu+%llu is sent",
              (unsigned long long)send->range.offset, (unsigned long long)length);
-    (void)sim_net_send(sim, &twin_ops, NULL, 0, 0, request->upload->index, bytes,
-                       (size_t)size + length);
+    struct sim_message message = {.bytes = bytes, .size = (size_t)size + length};
+    (void)sim_net_send(sim, &twin_ops, NULL, 0, 0, request->upload->index, &message);
 }
 
 static struct request *request_of(struct sim_link *link)
@@ -155,8 +155,8 @@ static const struct sim_link_ops ops = {
 
 /* ---- requests ---- */
 
-static uint8_t *message_of(const struct rh_wire_request *wire, const struct sim_upload *upload,
-                           size_t *size, size_t *before)
+static void make_message(const struct rh_wire_request *wire, const struct sim_upload *upload,
+                         struct sim_message *message)
 {
     char line[1024];
     int head = snprintf(line, sizeof line, "%s %.*s HTTP/1.1\r\nHost: sim\r\n", wire->method,
@@ -176,12 +176,14 @@ static uint8_t *message_of(const struct rh_wire_request *wire, const struct sim_
     }
     (void)rh_buffer_put_str(&out, "\r\n");
     (void)rh_buffer_put_bytes(&out, wire->preamble);
-    *before = out.size;
-    if (wire->body == RH_WIRE_BODY_RANGE || wire->body == RH_WIRE_BODY_FORM)
+    bool has_source = wire->body == RH_WIRE_BODY_RANGE || wire->body == RH_WIRE_BODY_FORM;
+    message->source_at = out.size;
+    message->source_size = has_source ? (size_t)wire->range.length : 0;
+    if (has_source)
         (void)rh_buffer_put(&out, upload->bytes + wire->range.offset, (size_t)wire->range.length);
     (void)rh_buffer_put_bytes(&out, wire->epilogue);
-    *size = out.size;
-    return bytes;
+    message->bytes = bytes;
+    message->size = out.size;
 }
 
 static void source_of(const struct sim_tab *tab, const struct sim_upload *upload, char *lease,
@@ -206,9 +208,29 @@ static void unreadable(struct sim *sim, void *context, uint64_t life)
         link->ops->broken(sim, link);
 }
 
-void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *action)
+/* Where the engine does not know a part's checksum, the shell takes it, and says it in the request
+ * too, as the browser's does. */
+static void take_checksum(struct sim_tab *tab, const struct sim_upload *upload,
+                          struct rh_action *action)
+{
+    struct rh_send *send = &action->send;
+    struct rh_event event = {.kind = RH_EVENT_PART_CRC};
+    if (send->kind != RH_SEND_PART || send->crc_known)
+        return;
+    send->crc_known = true;
+    send->crc64 =
+        rh_crc64_update(0, upload->bytes + send->range.offset, (size_t)send->range.length);
+    event.part_crc.token = send->token;
+    event.part_crc.crc64 = send->crc64;
+    event.now_ms = tab->sim->now_ms - tab->started_ms + 1000;
+    (void)rh_engine_tell(tab->engine, &event);
+}
+
+void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *asked)
 {
     static const char *const kinds[] = {"?", "create", "ask", "part", "finish", "cancel"};
+    struct rh_action copy = *asked;
+    struct rh_action *action = &copy;
     struct sim_device *device = tab->device;
     struct sim_take *take = sim_spool_take(&device->spool, action->upload);
     const struct rh_send *send = &action->send;
@@ -223,6 +245,7 @@ void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *
              send->token, send->attempt);
     if (upload->sends++ == 0)
         upload->sent_first_ms = sim->now_ms;
+    take_checksum(tab, upload, action);
     source_of(tab, upload, lease, &source);
     enum rh_error error =
         rh_wire_request(device->dialect, action, &source, wire_memory, sizeof wire_memory, &wire);
@@ -233,35 +256,30 @@ void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *
     }
     struct request *request = malloc(sizeof *request);
     RH_ASSERT(request != NULL);
-    *request = (struct request){.tab = tab, .upload = upload, .send = *send};
-    size_t size;
-    uint8_t *bytes = message_of(&wire, upload, &size, &request->before);
+    struct sim_message message;
+    make_message(&wire, upload, &message);
+    *request =
+        (struct request){.tab = tab, .upload = upload, .send = *send, .before = message.source_at};
     if (send->kind == RH_SEND_CREATE)
         device->finishes[upload->index][0] = '\0'; /* it was of another object */
-    if (send->kind == RH_SEND_FINISH && size < sizeof device->finishes[0]) {
-        memcpy(device->finishes[upload->index], bytes, size);
-        device->finishes[upload->index][size] = '\0';
+    if (send->kind == RH_SEND_FINISH && message.size < sizeof device->finishes[0]) {
+        memcpy(device->finishes[upload->index], message.bytes, message.size);
+        device->finishes[upload->index][message.size] = '\0';
     }
     bool readable =
         send->kind != RH_SEND_PART || sim_take_holds(take, send->range.offset, send->range.length);
     if (!readable && tab->lease_number == device->fence)
         sim_fail(sim, upload, "the engine sends bytes that it let go");
     struct sim_link *link = sim_net_send(sim, readable ? &ops : NULL, tab, tab->life, send->token,
-                                         upload->index, bytes, size);
+                                         upload->index, &message);
+    link->own_headers = true;
+    link->asleep_until_ms = &device->asleep_until_ms;
     link->context = request;
     if (!readable) {
         /* Another tab deleted them meanwhile. */
         sim_net_abort(sim, link);
         link->ops = &ops;
         sim_in(sim, 1, unreadable, link, 0);
-    }
-    if (send->kind == RH_SEND_PART && !send->crc_known) {
-        struct rh_event event = {.kind = RH_EVENT_PART_CRC};
-        event.part_crc.token = send->token;
-        event.part_crc.crc64 =
-            rh_crc64_update(0, upload->bytes + send->range.offset, (size_t)send->range.length);
-        event.now_ms = sim->now_ms - tab->started_ms + 1000;
-        (void)rh_engine_tell(tab->engine, &event);
     }
 }
 
@@ -310,7 +328,8 @@ void sim_device_make_session(struct sim *sim, struct sim_device *device)
     uint8_t *bytes = malloc(sizeof text - 1);
     RH_ASSERT(bytes != NULL);
     memcpy(bytes, text, sizeof text - 1);
-    (void)sim_net_send(sim, &session_ops, device, 0, 0, 0, bytes, sizeof text - 1);
+    struct sim_message message = {.bytes = bytes, .size = sizeof text - 1};
+    (void)sim_net_send(sim, &session_ops, device, 0, 0, 0, &message);
     sim_in(sim, 5000, ask_session_again, device, 0);
 }
 
@@ -334,6 +353,7 @@ void sim_device_repeat_finishes(struct sim *sim, struct sim_device *device)
         uint8_t *bytes = malloc(size);
         RH_ASSERT(bytes != NULL);
         memcpy(bytes, device->finishes[i], size);
-        (void)sim_net_send(sim, &repeat_ops, NULL, 0, 0, (uint32_t)i, bytes, size);
+        struct sim_message message = {.bytes = bytes, .size = size};
+        (void)sim_net_send(sim, &repeat_ops, NULL, 0, 0, (uint32_t)i, &message);
     }
 }

@@ -42,6 +42,7 @@ struct sim_device {
     uint64_t life;
     uint64_t fence;    /* of the tab that has the lock */
     uint32_t crash_in; /* actions; 0: never */
+    rh_ms asleep_until_ms;
     int64_t wall_skew_ms;
     struct sim_tab tabs[SIM_TABS];
     char finishes[SIM_UPLOADS_MAX][1024]; /* the last finish request of each upload */
