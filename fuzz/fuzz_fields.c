@@ -47,8 +47,8 @@ static void ranges(struct rh_bytes text)
     for (; rh_ranges_next(&list, &item); count++) {
         RH_ASSERT(item.range.length > 0 && item.range.offset >= end);
         end = item.range.offset + item.range.length;
-        RH_ASSERT(rh_ranges_put(&out, count, item.range, item.has_crc64 ? &item.crc64 : NULL) ==
-                  RH_OK);
+        RH_ASSERT(rh_ranges_put(&out, count, item.range, item.has_crc64 ? &item.crc64 : NULL,
+                                item.kept) == RH_OK);
     }
     RH_ASSERT(count <= RH_RANGES_MAX);
     rh_ranges_init(&list, rh_buffer_bytes(&out));

@@ -86,14 +86,15 @@ static void add_ranges(struct rh_exchange *x, const struct rh_vault_reply *reply
     rh_buffer_init(&buffer, memory, sizeof memory);
     for (size_t i = 0; i < reply->durable_count; i++) {
         const struct rh_interval *it = &reply->durable[i];
-        if (rh_ranges_put(&buffer, i, (struct rh_range){it->offset, it->length}, &it->crc64) !=
-            RH_OK)
+        /* What is acknowledged is kept, by the same promise as in a receipt. */
+        struct rh_range range = {it->offset, it->length};
+        if (rh_ranges_put(&buffer, i, range, &it->crc64, true) != RH_OK)
             break;
     }
     add_buffer(x, "Reelhaul-Durable", &buffer);
     rh_buffer_init(&buffer, memory, sizeof memory);
     for (size_t i = 0; i < reply->missing_count; i++) {
-        if (rh_ranges_put(&buffer, i, reply->missing[i], NULL) != RH_OK)
+        if (rh_ranges_put(&buffer, i, reply->missing[i], NULL, false) != RH_OK)
             break;
     }
     add_buffer(x, "Reelhaul-Missing", &buffer);

@@ -190,6 +190,7 @@ static rh_ms upload_deadline(const struct rh_engine *e, const struct rh_upload *
 rh_ms rh_engine_deadline(const struct rh_engine *engine)
 {
     rh_ms at = RH_MS_NEVER;
+    rh_ms idle_ms = rh_patience_limit(&engine->patience, &engine->policy);
     bool waiting = false;
     for (uint32_t i = 0; i < engine->count; i++) {
         const struct rh_upload *u = &engine->uploads[engine->order[i]];
@@ -199,10 +200,12 @@ rh_ms rh_engine_deadline(const struct rh_engine *engine)
     for (uint32_t i = 0; i < engine->limits.parts_max; i++) {
         const struct rh_request *r = &engine->requests[i];
         if (r->phase == RH_REQUEST_FLYING)
-            at = sooner(engine, at, r->progress_ms + engine->policy.idle_ms_max);
+            at = sooner(engine, at, r->progress_ms + idle_ms);
         if (r->phase == RH_REQUEST_WAITING)
             at = sooner(engine, at, r->retry_at_ms);
     }
+    if (engine->leader && !engine->counters_newer)
+        at = sooner(engine, at, engine->counters_at_ms);
     if (!waiting)
         return at;
     at = sooner(engine, at, engine->gap_until_ms);

@@ -71,7 +71,7 @@ static bool next_forget(struct rh_engine *e, struct rh_upload *u, struct rh_acti
                  (e->policy.keep == RH_KEEP_UNTIL_PROVEN && e->policy.free_under_pressure &&
                   e->pressure == RH_PRESSURE_CRITICAL);
     struct rh_range range;
-    if (!early || rh_upload_over(u) || u->doubt || !forget_receipted(e, u, &range))
+    if (!early || rh_upload_over(u) || u->doubt || u->distrust || !forget_receipted(e, u, &range))
         return false;
     about(action, RH_ACTION_FORGET, u->id);
     action->forget.range = range;
@@ -85,6 +85,8 @@ static bool next_persist(struct rh_engine *e, struct rh_upload *u, struct rh_act
         return false;
     u->persist_now = false;
     u->persist_at_ms = RH_MS_NEVER;
+    if (u->erased || u->remove_wanted)
+        return false;
     about(action, RH_ACTION_PERSIST, u->id);
     action->persist.bytes = (struct rh_bytes){e->record, rh_record_write(e, u)};
     return true;
@@ -97,6 +99,34 @@ static bool next_token(struct rh_engine *e, struct rh_upload *u, struct rh_actio
         return false;
     u->token_asked = true;
     about(action, RH_ACTION_NEED_TOKEN, u->id);
+    return true;
+}
+
+/*
+ * Behind the forgetting: the record says that the upload was given up, and bytes without it would
+ * look like a recording that nobody has sent yet. A cancelled upload stays on the list until it is
+ * removed.
+ */
+static bool next_erase(struct rh_upload *u, struct rh_action *action)
+{
+    if (!u->erase_now)
+        return false;
+    u->erase_now = false;
+    u->erased = true;
+    about(action, RH_ACTION_ERASE_RECORD, u->id);
+    return true;
+}
+
+static bool next_counters(struct rh_engine *e, struct rh_action *action)
+{
+    bool due =
+        e->counters_now || (e->counters_at_ms != RH_MS_NEVER && e->now_ms >= e->counters_at_ms);
+    if (!due || !e->leader || e->counters_newer)
+        return false;
+    e->counters_now = false;
+    e->counters_at_ms = RH_MS_NEVER;
+    about(action, RH_ACTION_PERSIST, NULL);
+    action->persist.bytes = (struct rh_bytes){e->record, rh_counters_write(e)};
     return true;
 }
 
@@ -117,18 +147,11 @@ static bool next_duty(struct rh_engine *e, struct rh_action *action)
             i--;
             continue;
         }
-        if (u->erase_now) {
-            /* A cancelled upload stays on the list until it is removed, but leaves no record. */
-            u->erase_now = false;
-            u->persist_now = false;
-            u->persist_at_ms = RH_MS_NEVER;
-            about(action, RH_ACTION_ERASE_RECORD, u->id);
-            return true;
-        }
-        if (next_persist(e, u, action) || next_forget(e, u, action) || next_token(e, u, action))
+        if (next_persist(e, u, action) || next_forget(e, u, action) || next_erase(u, action) ||
+            next_token(e, u, action))
             return true;
     }
-    return false;
+    return next_counters(e, action);
 }
 
 static bool next_notify(struct rh_engine *e, struct rh_action *action)

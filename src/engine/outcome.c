@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/plant.h"
+#include "engine/coding.h"
 #include "engine/policy.h"
 #include "engine/state.h"
 
@@ -12,6 +13,27 @@ struct rh_request *rh_request_of(const struct rh_engine *engine, uint32_t token)
         if (engine->requests[i].phase == RH_REQUEST_FLYING && engine->requests[i].token == token)
             return &engine->requests[i];
     return NULL;
+}
+
+enum rh_coding rh_outcome_coding(const struct rh_engine *engine, const struct rh_upload *u)
+{
+    struct rh_coding_facts facts = {
+        .use = engine->policy.coding,
+        .offered = engine->codings_offered,
+        .able = u->codings_able,
+        .media = rh_media_of(rh_bytes_of(u->mime)),
+        .plain_bytes = u->sample_plain_bytes,
+        .coded_bytes = u->sample_coded_bytes,
+        .coder_bytes_s = u->coder_bytes_s,
+        .link_bytes_s = rh_meter_speed(&u->meter),
+        .metered = engine->metered,
+    };
+    if (engine->coding_refused || (engine->policy.traits & RH_TRAIT_FIXED_PARTS) != 0)
+        return RH_CODING_IDENTITY;
+    /* The meter counts plain bytes; of coded ones fewer left. */
+    if (u->coding != RH_CODING_IDENTITY && facts.plain_bytes > 0)
+        facts.link_bytes_s = facts.link_bytes_s / facts.plain_bytes * facts.coded_bytes;
+    return rh_coding_choose(&facts);
 }
 
 static rh_ms later(const struct rh_engine *e, rh_ms delay_ms, rh_ms retry_after_ms)
@@ -130,36 +152,47 @@ static void broken(struct rh_engine *e, struct rh_upload *u, struct rh_request *
     retry_later(e, u, r, counted, counted ? RH_REASON_BACKOFF : RH_REASON_OFFLINE, RH_MS_NEVER);
 }
 
+static void free_requests(struct rh_engine *e, const struct rh_upload *u)
+{
+    uint32_t index = rh_engine_index(e, u);
+    for (uint32_t i = 0; i < e->limits.parts_max; i++)
+        if (e->requests[i].upload == index)
+            e->requests[i].phase = RH_REQUEST_FREE;
+}
+
 /* The server does not know the upload any more: from the start, if all its bytes are still here. */
-static void start_again(struct rh_engine *e, struct rh_upload *u)
+static bool forget_remote(struct rh_engine *e, struct rh_upload *u)
 {
     uint64_t size = u->sealed ? u->size : rh_upload_spooled(e, u);
     bool held = rh_segments_hold(&e->segments, &u->segments, (struct rh_range){0, size});
     if (!held || u->source_lost) {
         rh_upload_fail(e, u, RH_REASON_BYTES_MISSING);
-        return;
+        return false;
     }
     rh_upload_stop(e, u);
-    uint32_t index = rh_engine_index(e, u);
-    for (uint32_t i = 0; i < e->limits.parts_max; i++)
-        if (e->requests[i].upload == index)
-            e->requests[i].phase = RH_REQUEST_FREE;
+    free_requests(e, u);
     rh_ledger_clear(&e->ledger, &u->acks);
     rh_mem_set(u->remote, 0, sizeof u->remote);
     u->remote_state = RH_REMOTE_UNSAID;
     u->server_done = false;
     u->doubt = false;
+    u->distrust = false;
+    u->recheck = false;
     u->final_round = false;
     u->poll_at_ms = RH_MS_NEVER;
     u->restarts++;
     rh_upload_changed(u);
-    if (u->restarts > RH_RESTARTS_FREE)
+    return true;
+}
+
+static void start_again(struct rh_engine *e, struct rh_upload *u)
+{
+    if (forget_remote(e, u) && u->restarts > RH_RESTARTS_FREE)
         retry_upload(e, u, true, RH_REASON_BACKOFF, RH_MS_NEVER);
 }
 
-static void need_token(struct rh_engine *e, struct rh_upload *u, struct rh_request *r)
+static void want_token(struct rh_engine *e, struct rh_upload *u)
 {
-    step_back(e, u, r);
     u->need_token = true;
     u->token_asked = false;
     /* A token that was refused at once is not asked for again at once. */
@@ -167,6 +200,7 @@ static void need_token(struct rh_engine *e, struct rh_upload *u, struct rh_reque
     if (u->auth_failures > 0)
         u->token_at_ms += rh_policy_delay(&e->policy, &e->rng, u->auth_failures);
     u->auth_failures += u->auth_failures < UINT32_MAX;
+    rh_upload_changed(u);
 }
 
 static void storage_full(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
@@ -223,21 +257,39 @@ static void cancel_failed(struct rh_engine *e, struct rh_upload *u, struct rh_re
 {
     r->phase = RH_REQUEST_FREE;
     bool answered = outcome != RH_OUTCOME_NETWORK && outcome != RH_OUTCOME_TIMEOUT;
-    bool again = !answered || outcome == RH_OUTCOME_RETRY || outcome == RH_OUTCOME_TOO_BUSY ||
-                 outcome == RH_OUTCOME_STORAGE_FULL || outcome == RH_OUTCOME_MALFORMED ||
-                 outcome == RH_OUTCOME_UNAUTHORIZED;
+    bool refused = outcome == RH_OUTCOME_UNAUTHORIZED || outcome == RH_OUTCOME_FORBIDDEN;
+    bool again = !answered || refused || outcome == RH_OUTCOME_RETRY ||
+                 outcome == RH_OUTCOME_TOO_BUSY || outcome == RH_OUTCOME_STORAGE_FULL ||
+                 outcome == RH_OUTCOME_MALFORMED || outcome == RH_OUTCOME_GONE_BARE;
     u->failures += u->failures < UINT32_MAX;
     if (!again || (answered && u->failures > RH_CANCEL_TRIES)) {
         u->cancel_wanted = false;
         u->erase_now = true;
         return;
     }
+    if (refused) {
+        want_token(e, u);
+        return;
+    }
     u->retry_at_ms = later(e, rh_policy_delay(&e->policy, &e->rng, u->failures),
                            response == NULL ? RH_MS_NEVER : response->retry_after_ms);
 }
 
+/* Maybe it was the coding that was not to its taste, or to that of something on the way. */
+static bool plain_is_tried(struct rh_engine *e, struct rh_request *r)
+{
+    if (r->kind != RH_SEND_PART || r->coding == RH_CODING_IDENTITY)
+        return false;
+    e->coding_refused = true;
+    return true;
+}
+
 static void rejected(struct rh_engine *e, struct rh_upload *u, struct rh_request *r)
 {
+    if (plain_is_tried(e, r)) {
+        step_back(e, u, r);
+        return;
+    }
     bool only_metadata = r->kind == RH_SEND_FINISH && u->server_done;
     r->phase = RH_REQUEST_FREE;
     if (!only_metadata) {
@@ -247,6 +299,7 @@ static void rejected(struct rh_engine *e, struct rh_upload *u, struct rh_request
     /* All bytes are there; what was refused is what describes them. `error` tells. */
     rh_upload_inactive(e, u);
     u->end = RH_UPLOAD_COMPLETED;
+    rh_count_end(e, u);
     rh_upload_changed(u);
 }
 
@@ -259,17 +312,76 @@ static void gone(struct rh_engine *e, struct rh_upload *u, struct rh_request *r)
         start_again(e, u);
 }
 
+/*
+ * "Not found", and nothing says that it is our server's word: a proxy, another program at the
+ * address, or ours behind something that drops fields. Bytes are not given up for it, and it is not
+ * an answer either. After a few the create is repeated: a server of ours finds the upload again, or
+ * makes a new one, and then it is known that the old one is gone.
+ */
+static void bare_gone(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                      rh_ms retry_after_ms)
+{
+    u->bare_gones++;
+    if (r->kind != RH_SEND_CREATE && u->bare_gones % RH_BARE_GONE_MAX == 0)
+        u->recheck = u->remote[0] != 0;
+    retry_later(e, u, r, e->policy.unreachable_is_attempt, RH_REASON_MALFORMED, retry_after_ms);
+}
+
+/* Why the retry, for the counters. */
+static enum rh_cause cause_of(enum rh_outcome outcome)
+{
+    switch (outcome) {
+    case RH_OUTCOME_NETWORK:
+        return RH_CAUSE_NETWORK;
+    case RH_OUTCOME_TIMEOUT:
+        return RH_CAUSE_TIMEOUT;
+    case RH_OUTCOME_TOO_BUSY:
+        return RH_CAUSE_BUSY;
+    case RH_OUTCOME_STORAGE_FULL:
+        return RH_CAUSE_QUOTA;
+    case RH_OUTCOME_UNAUTHORIZED:
+    case RH_OUTCOME_FORBIDDEN:
+        return RH_CAUSE_AUTH;
+    case RH_OUTCOME_CHECKSUM_MISMATCH:
+        return RH_CAUSE_DAMAGED;
+    case RH_OUTCOME_MALFORMED:
+    case RH_OUTCOME_GONE_BARE:
+        return RH_CAUSE_FOREIGN;
+    case RH_OUTCOME_GONE:
+        return RH_CAUSE_GONE;
+    case RH_OUTCOME_DIFFERENT_BYTES:
+    case RH_OUTCOME_STALE_WRITER:
+    case RH_OUTCOME_SUPERSEDED:
+    case RH_OUTCOME_INCOMPLETE:
+        return RH_CAUSE_CONFLICT;
+    default:
+        return RH_CAUSE_SERVER;
+    }
+}
+
+static void failed(struct rh_engine *engine, struct rh_upload *u, struct rh_request *request,
+                   enum rh_outcome outcome, const struct rh_response *response);
+
 void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
                        enum rh_outcome outcome, const struct rh_response *response)
 {
     struct rh_upload *u = &engine->uploads[request->upload];
-    rh_ms after = response == NULL ? RH_MS_NEVER : response->retry_after_ms;
     u->error = outcome;
     u->status = response == NULL ? 0 : response->status;
     if (request->kind == RH_SEND_CANCEL) {
         cancel_failed(engine, u, request, outcome, response);
         return;
     }
+    rh_fault_note(engine, u, request, outcome);
+    failed(engine, u, request, outcome, response);
+    if (!rh_upload_over(u))
+        rh_count_retry(engine, u, cause_of(outcome));
+}
+
+static void failed(struct rh_engine *engine, struct rh_upload *u, struct rh_request *request,
+                   enum rh_outcome outcome, const struct rh_response *response)
+{
+    rh_ms after = response == NULL ? RH_MS_NEVER : response->retry_after_ms;
     switch (outcome) {
     case RH_OUTCOME_NETWORK:
     case RH_OUTCOME_TIMEOUT:
@@ -280,7 +392,11 @@ void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
         break;
     case RH_OUTCOME_UNAUTHORIZED:
     case RH_OUTCOME_FORBIDDEN:
-        need_token(engine, u, request);
+        step_back(engine, u, request);
+        want_token(engine, u);
+        break;
+    case RH_OUTCOME_GONE_BARE:
+        bare_gone(engine, u, request, after);
         break;
     case RH_OUTCOME_GONE:
         gone(engine, u, request);
@@ -304,10 +420,13 @@ void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
         break;
     case RH_OUTCOME_CHECKSUM_MISMATCH:
         u->mismatches++;
+        (void)plain_is_tried(engine, request);
         retry_later(engine, u, request, true, RH_REASON_BACKOFF, after);
         break;
     case RH_OUTCOME_MALFORMED:
-        retry_later(engine, u, request, true, RH_REASON_MALFORMED, after);
+        /* A captive portal is a kind of no network: our server was not reached. */
+        retry_later(engine, u, request, engine->policy.unreachable_is_attempt, RH_REASON_MALFORMED,
+                    after);
         break;
     default: /* RETRY, TOO_BUSY, and anything that a newer dialect may say */
         if (u->status == 400 || u->status == 408)
@@ -341,16 +460,17 @@ static int whole_verdict(const struct rh_upload *u, const struct rh_response *re
 static void finish(struct rh_engine *e, struct rh_upload *u)
 {
     rh_upload_stop(e, u);
-    uint32_t index = rh_engine_index(e, u);
-    for (uint32_t i = 0; i < e->limits.parts_max; i++)
-        if (e->requests[i].upload == index)
-            e->requests[i].phase = RH_REQUEST_FREE;
+    free_requests(e, u);
     u->end = RH_UPLOAD_COMPLETED;
     u->end_reason = RH_REASON_NONE;
     u->error = RH_OUTCOME_NONE;
     u->status = 0;
+    u->fault = RH_FAULT_NONE;
+    u->fault_part = 0;
     u->doubt = false;
+    u->distrust = false;
     u->resumed = false;
+    rh_count_end(e, u);
     rh_upload_changed(u);
 }
 
@@ -421,8 +541,21 @@ static void trim_waiting(struct rh_engine *e, struct rh_upload *u)
 static void take_list(struct rh_engine *e, struct rh_upload *u, const struct rh_response *response)
 {
     struct rh_books books = rh_upload_books(e, u);
-    if (rh_ledger_replace(&books, response->acks, response->acks_count))
+    uint32_t count = response->acks_count;
+    bool whole_list = count < RH_RANGES_MAX;
+    if (u->distrust) {
+        /* Nothing of what another generation promised stays by itself; only of what a full list has
+         * no room for nothing is known. */
+        uint64_t end = whole_list
+                           ? UINT64_MAX - 1
+                           : response->acks[count - 1].offset + response->acks[count - 1].length;
+        (void)rh_ledger_cut(&books, (struct rh_range){0, end});
+        u->distrust = !whole_list;
+    }
+    if (rh_ledger_replace(&books, response->acks, count))
         u->mismatches++;
+    if (response->generation[0] != 0)
+        rh_mem_copy(u->generation, response->generation, sizeof u->generation);
     trim_waiting(e, u);
     u->doubt = false;
     rh_upload_progressed(e, u);
@@ -432,8 +565,6 @@ static void asked(struct rh_engine *e, struct rh_upload *u, struct rh_request *r
                   const struct rh_response *response)
 {
     r->phase = RH_REQUEST_FREE;
-    if (r->kind == RH_SEND_CREATE && response->remote[0] != 0)
-        rh_mem_copy(u->remote, response->remote, sizeof u->remote);
     if (u->remote[0] == 0) {
         retry_upload(e, u, true, RH_REASON_MALFORMED, response->retry_after_ms);
         return;
@@ -485,6 +616,8 @@ static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_reque
         return;
     }
     rh_meter_add(&u->meter, e->now_ms, r->range.length - r->sent_bytes);
+    rh_count_bytes(e, u, r->range.length - r->sent_bytes);
+    rh_count_part(e, u, r->range.length);
     grow_parts(e, u, r->range.length);
     if (r->range.length == 0)
         u->poll_at_ms = e->now_ms + RH_POLL_MS; /* no range shows that it was taken */
@@ -492,6 +625,8 @@ static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_reque
     u->incompletes = 0;
     u->error = RH_OUTCOME_NONE;
     u->status = 0;
+    u->fault = RH_FAULT_NONE;
+    u->fault_part = 0;
     if (e->policy.attempts_reset) {
         u->attempts = 0;
         u->failures = 0;
@@ -505,17 +640,57 @@ static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_reque
     rh_upload_progressed(e, u);
 }
 
-/* A server with another generation was restored from a copy: what it vouched for before is asked
- * about again. */
-static void note_generation(struct rh_upload *u, const struct rh_response *response)
+/*
+ * A server with another generation was restored from a copy or rebuilt: whatever it vouched for
+ * before is asked about, of every upload, before more is forgotten. An upload takes the new
+ * generation's name with the answer to that.
+ */
+static void note_generation(struct rh_engine *e, struct rh_upload *u,
+                            const struct rh_response *response)
 {
     struct rh_bytes said = rh_bytes_of(response->generation);
-    if (said.size == 0 || rh_bytes_equal_str(said, u->generation))
+    if (said.size == 0)
         return;
-    if (u->generation[0] != 0 && !response->listed && !RH_PLANTED("trust-old-generation"))
-        u->doubt = true;
-    rh_mem_copy(u->generation, response->generation, sizeof u->generation);
-    u->persist_now = true;
+    if (u->generation[0] == 0) {
+        rh_mem_copy(u->generation, response->generation, sizeof u->generation);
+        u->persist_now = true;
+    }
+    if (RH_PLANTED("trust-old-generation"))
+        return;
+    if (rh_bytes_equal_str(said, e->generation) && rh_bytes_equal_str(said, u->generation))
+        return;
+    rh_mem_copy(e->generation, response->generation, sizeof e->generation);
+    for (uint32_t i = 0; i < e->count; i++) {
+        struct rh_upload *other = &e->uploads[e->order[i]];
+        if (rh_upload_over(other) || other->remote[0] == 0 || other->generation[0] == 0 ||
+            rh_bytes_equal_str(said, other->generation))
+            continue;
+        other->persist_now = other->persist_now || !other->distrust;
+        other->distrust = true;
+        other->doubt = true;
+    }
+}
+
+/*
+ * The server's name for the upload. Where a create was repeated and finds another one, the old one
+ * is gone: what it had is not vouched for any more. False: and bytes that it needs are gone too.
+ */
+static bool take_remote(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                        const struct rh_response *response)
+{
+    struct rh_bytes said = rh_bytes_of(response->remote);
+    u->recheck = false;
+    if (said.size == 0 || rh_bytes_equal_str(said, u->remote))
+        return true;
+    bool done = response->outcome == RH_OUTCOME_DONE;
+    if (u->remote[0] != 0 && !done) {
+        rh_count_retry(e, u, RH_CAUSE_GONE);
+        r->phase = RH_REQUEST_FREE;
+        if (!forget_remote(e, u))
+            return false;
+    }
+    rh_mem_copy(u->remote, response->remote, sizeof u->remote);
+    return true;
 }
 
 static bool succeeded(enum rh_outcome outcome)
@@ -529,6 +704,7 @@ void rh_outcome_response(struct rh_engine *engine, const struct rh_response *res
     if (r == NULL)
         return;
     struct rh_upload *u = &engine->uploads[r->upload];
+    rh_patience_life(&engine->patience, engine->now_ms, engine->now_ms - r->progress_ms);
     if (r->kind == RH_SEND_CANCEL && succeeded(response->outcome)) {
         r->phase = RH_REQUEST_FREE;
         u->cancel_wanted = false;
@@ -541,13 +717,16 @@ void rh_outcome_response(struct rh_engine *engine, const struct rh_response *res
     }
     u->remote_state = response->remote_state;
     u->auth_failures = 0;
-    if (r->kind == RH_SEND_CREATE && response->remote[0] != 0)
-        rh_mem_copy(u->remote, response->remote, sizeof u->remote);
+    u->bare_gones = 0;
+    if (response->codings != 0)
+        engine->codings_offered = response->codings;
+    if (r->kind == RH_SEND_CREATE && !take_remote(engine, u, r, response))
+        return;
     if (r->kind != RH_SEND_PART && (engine->policy.retry_parts || engine->policy.set_aside)) {
         u->failures = 0; /* parts count for themselves; these counts are of such requests alone */
         u->attempts = 0;
     }
-    note_generation(u, response);
+    note_generation(engine, u, response);
     bool wanted_finish = r->kind == RH_SEND_FINISH && u->server_done;
     if (response->outcome == RH_OUTCOME_DONE || wanted_finish) {
         done(engine, u, r, response);

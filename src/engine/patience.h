@@ -8,19 +8,20 @@
 #include "reelhaul/engine.h"
 
 struct rh_patience {
-    rh_ms silence_ms; /* the longest lately: sinks by 1/16 with each shorter one */
+    rh_ms silence_ms; /* the longest lately; sinks slowly while shorter ones are seen */
+    rh_ms sunk_ms;    /* when it sank last */
     uint32_t seen;    /* silences that ended well, saturating */
-    uint32_t doubled; /* time-outs since the last sign of life */
 };
 
 #define RH_PATIENCE_SEEN_MIN 4u /* fewer say nothing about a link */
 #define RH_PATIENCE_TIMES    4u
+#define RH_PATIENCE_SINK_MS  10000u /* it sinks by 1/16, at most this often */
 
 /* A sign of life (progress, or any answer) after so long a silence. */
-void rh_patience_life(struct rh_patience *patience, rh_ms silence_ms);
-/* A request was broken off for its silence: the next ones get twice the time, or a link that became
+void rh_patience_life(struct rh_patience *patience, rh_ms now_ms, rh_ms silence_ms);
+/* A request was broken off after so long: the next ones get twice the time, or a link that became
  * slower would never be learned. */
-void rh_patience_timeout(struct rh_patience *patience);
+void rh_patience_timeout(struct rh_patience *patience, rh_ms limit_ms);
 rh_ms rh_patience_limit(const struct rh_patience *patience, const struct rh_policy *policy);
 
 #endif

@@ -231,6 +231,9 @@ static bool put_send(struct rh_engine *e, struct rh_upload *u, struct rh_request
         send->range = r->range;
         send->crc64 = r->crc_known ? r->crc64 : 0;
         send->crc_known = r->crc_known;
+        r->coding = rh_outcome_coding(e, u);
+        u->coding = r->coding;
+        send->coding = r->coding;
         send->final = u->size != RH_SIZE_UNKNOWN && r->range.offset + r->range.length == u->size;
         if (e->limit_bytes_s > 0) {
             rh_ms from = e->pace_at_ms > e->now_ms ? e->pace_at_ms : e->now_ms;
@@ -241,6 +244,7 @@ static bool put_send(struct rh_engine *e, struct rh_upload *u, struct rh_request
         send->crc_known = true;
     }
     u->retry_at_ms = RH_MS_NEVER;
+    rh_count_send(e, u);
     return true;
 }
 
@@ -362,7 +366,9 @@ static bool try_upload(struct rh_engine *e, struct rh_upload *u, struct rh_actio
     uint32_t index = rh_engine_index(e, u);
     if (blocked(e, u) || control_flying(e, index))
         return false;
-    if (u->remote[0] == 0) {
+    if (u->remote[0] == 0 || u->recheck) {
+        if (count_parts(e, index, RH_REQUEST_FLYING) > 0)
+            return false;
         if (has_trait(e, RH_TRAIT_SEALED_ONLY) && !u->sealed)
             return false;
         return send_control(e, u, RH_SEND_CREATE, action);

@@ -68,6 +68,7 @@ struct rh_upload {
     bool user_paused;
     bool active;      /* holds one of the policy's slots */
     bool doubt;       /* what the server has must be asked before more is sent */
+    bool distrust;    /* promised by another server generation: asked before it counts */
     bool final_round; /* parts set aside had their last chance */
     bool conflict;    /* different bytes were reported once, and asked about */
     bool resumed;
@@ -116,6 +117,8 @@ struct rh_upload {
     bool persist_now;
     rh_ms persist_at_ms;
     bool erase_now;
+    bool erase_at_leader; /* cancelled in an earlier life: its bytes may be told yet */
+    bool erased;          /* no record any more, and none is written again */
     bool forgot_whole;
     bool notify_now;
     rh_ms notify_at_ms;
@@ -188,6 +191,8 @@ void rh_upload_snapshot(const struct rh_engine *engine, const struct rh_upload *
 void rh_upload_changed(struct rh_upload *upload);
 void rh_upload_progressed(struct rh_engine *engine, struct rh_upload *upload);
 void rh_upload_fail(struct rh_engine *engine, struct rh_upload *upload, enum rh_reason reason);
+/* Given up by the user. */
+void rh_upload_cancel(struct rh_engine *engine, struct rh_upload *upload);
 /* Stops everything in flight, without counting it against anybody. */
 void rh_upload_stop(struct rh_engine *engine, struct rh_upload *upload);
 /* A failed upload, or its parts set aside, gets a new chance. */
@@ -199,6 +204,8 @@ void rh_outcome_response(struct rh_engine *engine, const struct rh_response *res
 void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
                        enum rh_outcome outcome, const struct rh_response *response);
 struct rh_request *rh_request_of(const struct rh_engine *engine, uint32_t token);
+/* The coding for the next part of this upload. */
+enum rh_coding rh_outcome_coding(const struct rh_engine *engine, const struct rh_upload *upload);
 
 /* ---- fault.c ---- */
 /* A request failed. */

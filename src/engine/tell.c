@@ -131,13 +131,18 @@ static enum rh_error told_cancel(struct rh_engine *e, struct rh_upload *u)
         return RH_ERR_STATE;
     if (u->end == RH_UPLOAD_CANCELLED)
         return RH_OK;
-    rh_upload_fail(e, u, RH_REASON_USER);
-    u->end = RH_UPLOAD_CANCELLED;
-    u->failures = 0;
-    u->cancel_wanted = u->remote[0] != 0 && (e->policy.traits & RH_TRAIT_NO_CANCEL) == 0;
-    u->erase_now = !u->cancel_wanted;
-    u->forgot_whole = false;
+    rh_upload_cancel(e, u);
     return RH_OK;
+}
+
+static void told_sampled(struct rh_upload *u, const struct rh_event *event)
+{
+    rh_mem_copy(u->mime, event->sampled.mime, sizeof u->mime);
+    u->mime[RH_MIME_MAX] = 0;
+    u->codings_able = event->sampled.codings;
+    u->sample_plain_bytes = event->sampled.plain_bytes;
+    u->sample_coded_bytes = event->sampled.coded_bytes;
+    u->coder_bytes_s = event->sampled.coder_bytes_s;
 }
 
 static enum rh_error told_about(struct rh_engine *e, struct rh_upload *u,
@@ -154,13 +159,22 @@ static enum rh_error told_about(struct rh_engine *e, struct rh_upload *u,
     case RH_EVENT_PAUSE:
         if (rh_upload_over(u))
             return RH_ERR_STATE;
+        if (u->user_paused)
+            return RH_OK;
         rh_upload_stop(e, u);
         u->user_paused = true;
+        rh_count_pause(e, u);
         rh_upload_changed(u);
         return RH_OK;
     case RH_EVENT_RESUME:
+        if (!u->user_paused)
+            return RH_OK;
         u->user_paused = false;
+        rh_count_resume(e, u);
         rh_upload_changed(u);
+        return RH_OK;
+    case RH_EVENT_SAMPLED:
+        told_sampled(u, event);
         return RH_OK;
     case RH_EVENT_CANCEL:
         return told_cancel(e, u);
@@ -180,6 +194,13 @@ static enum rh_error told_about(struct rh_engine *e, struct rh_upload *u,
     }
 }
 
+/* Did its last request meet no server of ours? What another network may change. */
+static bool unreachable(const struct rh_upload *u)
+{
+    return u->error == RH_OUTCOME_NETWORK || u->error == RH_OUTCOME_TIMEOUT ||
+           u->error == RH_OUTCOME_MALFORMED || u->error == RH_OUTCOME_GONE_BARE;
+}
+
 static void told_network(struct rh_engine *e, bool up, bool metered)
 {
     e->metered = metered;
@@ -195,8 +216,7 @@ static void told_network(struct rh_engine *e, bool up, bool metered)
         return; /* its schedule stands whatever the network says */
     for (uint32_t i = 0; i < e->count; i++) {
         struct rh_upload *u = &e->uploads[e->order[i]];
-        bool unreachable = u->error == RH_OUTCOME_NETWORK || u->error == RH_OUTCOME_TIMEOUT;
-        if (unreachable && u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms)
+        if (unreachable(u) && u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms)
             u->retry_at_ms = e->now_ms;
         if (u->end == RH_UPLOAD_FAILED && u->end_reason == RH_REASON_SET_ASIDE)
             rh_upload_revive(e, u);
@@ -207,9 +227,7 @@ static void told_network(struct rh_engine *e, bool up, bool metered)
             r->attempts = 0;
         if (r->phase != RH_REQUEST_ASIDE && r->phase != RH_REQUEST_WAITING)
             continue;
-        bool unreachable = e->uploads[r->upload].error == RH_OUTCOME_NETWORK ||
-                           e->uploads[r->upload].error == RH_OUTCOME_TIMEOUT;
-        if (r->phase == RH_REQUEST_WAITING && !unreachable)
+        if (r->phase == RH_REQUEST_WAITING && !unreachable(&e->uploads[r->upload]))
             continue;
         r->phase = RH_REQUEST_WAITING;
         r->retry_at_ms = e->now_ms;
@@ -225,6 +243,8 @@ static void told_leader(struct rh_engine *e)
     for (uint32_t i = 0; i < e->count; i++) {
         struct rh_upload *u = &e->uploads[e->order[i]];
         u->doubt = u->doubt || (u->remote[0] != 0 && !rh_upload_over(u));
+        u->erase_now = u->erase_now || u->erase_at_leader;
+        u->erase_at_leader = false;
     }
 }
 
@@ -235,6 +255,7 @@ static void told_left(struct rh_engine *e, rh_ms ms)
         struct rh_upload *u = &e->uploads[e->order[i]];
         u->persist_now = u->persist_now || u->persist_at_ms != RH_MS_NEVER;
     }
+    e->counters_now = e->counters_now || e->counters_at_ms != RH_MS_NEVER;
 }
 
 static void told_progress(struct rh_engine *e, uint32_t token, uint64_t bytes)
@@ -244,6 +265,8 @@ static void told_progress(struct rh_engine *e, uint32_t token, uint64_t bytes)
         return;
     struct rh_upload *u = &e->uploads[r->upload];
     bytes = bytes < r->range.length ? bytes : r->range.length;
+    rh_patience_life(&e->patience, e->now_ms, e->now_ms - r->progress_ms);
+    rh_count_bytes(e, u, bytes - r->sent_bytes);
     rh_meter_add(&u->meter, e->now_ms, bytes - r->sent_bytes);
     r->sent_bytes = bytes;
     r->progress_ms = e->now_ms;
@@ -316,10 +339,12 @@ static enum rh_error told_general(struct rh_engine *e, const struct rh_event *ev
 /* What time alone brings about. */
 static void run_timers(struct rh_engine *e)
 {
+    rh_ms limit_ms = rh_patience_limit(&e->patience, &e->policy);
     for (uint32_t i = 0; i < e->limits.parts_max; i++) {
         struct rh_request *r = &e->requests[i];
-        if (r->phase != RH_REQUEST_FLYING || e->now_ms - r->progress_ms < e->policy.idle_ms_max)
+        if (r->phase != RH_REQUEST_FLYING || e->now_ms - r->progress_ms < limit_ms)
             continue;
+        rh_patience_timeout(&e->patience, limit_ms);
         r->abort_token = r->token;
         rh_outcome_failed(e, r, RH_OUTCOME_TIMEOUT, NULL);
     }
@@ -333,7 +358,8 @@ static bool for_all(enum rh_event_kind kind)
 static bool about_upload(enum rh_event_kind kind)
 {
     return kind == RH_EVENT_SPOOLED || kind == RH_EVENT_SEALED || kind == RH_EVENT_SOURCE_LOST ||
-           kind == RH_EVENT_CANCEL || kind == RH_EVENT_REMOVE || for_all(kind);
+           kind == RH_EVENT_CANCEL || kind == RH_EVENT_REMOVE || kind == RH_EVENT_SAMPLED ||
+           for_all(kind);
 }
 
 enum rh_error rh_engine_tell(struct rh_engine *engine, const struct rh_event *event)
@@ -352,7 +378,8 @@ enum rh_error rh_engine_tell(struct rh_engine *engine, const struct rh_event *ev
     } else if (event->kind == RH_EVENT_ADDED) {
         error = told_added(engine, id, event->added.size);
     } else if (event->kind == RH_EVENT_RECORD) {
-        error = rh_record_read(engine, event->record.bytes);
+        error = rh_counters_is(event->record.bytes) ? rh_counters_read(engine, event->record.bytes)
+                                                    : rh_record_read(engine, event->record.bytes);
     } else if (for_all(event->kind) && id.size == 0) {
         error = RH_OK;
         for (uint32_t i = 0; i < engine->count; i++)

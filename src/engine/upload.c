@@ -111,6 +111,9 @@ void rh_upload_snapshot(const struct rh_engine *engine, const struct rh_upload *
     rh_upload_shown(engine, upload, &out->state, &out->reason);
     out->error = upload->error;
     out->status = upload->status;
+    out->fault = upload->fault;
+    out->fault_retryable = upload->fault != RH_FAULT_NONE && upload->fault != RH_FAULT_VALIDATION;
+    out->fault_part = upload->fault_part;
     out->acked_bytes = rh_ledger_bytes(&books);
     out->sent_bytes = out->acked_bytes;
     out->total_bytes = upload->size;
@@ -201,22 +204,47 @@ static void forget_waiting(struct rh_engine *engine, const struct rh_upload *upl
     }
 }
 
-void rh_upload_fail(struct rh_engine *engine, struct rh_upload *upload, enum rh_reason reason)
+static void end(struct rh_engine *engine, struct rh_upload *upload, enum rh_upload_state state,
+                enum rh_reason reason)
 {
     rh_upload_stop(engine, upload);
     if (reason != RH_REASON_SET_ASIDE)
         forget_waiting(engine, upload);
-    upload->end = RH_UPLOAD_FAILED;
+    upload->end = state;
     upload->end_reason = reason;
     upload->retry_at_ms = RH_MS_NEVER;
+    upload->poll_at_ms = RH_MS_NEVER;
     upload->need_token = false;
+    upload->recheck = false;
+    rh_count_end(engine, upload);
     rh_upload_changed(upload);
+}
+
+void rh_upload_fail(struct rh_engine *engine, struct rh_upload *upload, enum rh_reason reason)
+{
+    rh_fault_end(engine, upload, reason);
+    end(engine, upload, RH_UPLOAD_FAILED, reason);
+}
+
+void rh_upload_cancel(struct rh_engine *engine, struct rh_upload *upload)
+{
+    end(engine, upload, RH_UPLOAD_CANCELLED, RH_REASON_USER);
+    upload->failures = 0;
+    upload->fault = RH_FAULT_NONE;
+    upload->fault_part = 0;
+    upload->forgot_whole = false;
+    upload->cancel_wanted =
+        upload->remote[0] != 0 && (engine->policy.traits & RH_TRAIT_NO_CANCEL) == 0;
+    upload->erase_now = !upload->cancel_wanted;
 }
 
 void rh_upload_revive(struct rh_engine *engine, struct rh_upload *upload)
 {
     forget_waiting(engine, upload);
     if (upload->end == RH_UPLOAD_FAILED) {
+        rh_count_revive(engine, upload);
+        upload->fault = RH_FAULT_NONE;
+        upload->fault_part = 0;
         upload->end = RH_UPLOAD_PENDING;
         upload->end_reason = RH_REASON_NONE;
         upload->doubt = upload->remote[0] != 0;
@@ -225,6 +253,7 @@ void rh_upload_revive(struct rh_engine *engine, struct rh_upload *upload)
     upload->failures = 0;
     upload->auth_failures = 0;
     upload->restarts = 0;
+    upload->bare_gones = 0;
     upload->incompletes = 0;
     upload->conflict = false;
     upload->final_round = false;

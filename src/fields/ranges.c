@@ -29,6 +29,11 @@ static enum rh_error parse_range(struct rh_sf *sf, struct rh_ranges_item *item)
     if (rh_sf_inner_next(sf, &value))
         return RH_ERR_SYNTAX;
     while (rh_sf_param_next(sf, &key, &value)) {
+        if (rh_bytes_equal_str(key, "kept")) {
+            if (value.type != RH_SF_BOOLEAN)
+                return RH_ERR_SYNTAX;
+            item->kept = value.boolean;
+        }
         if (!rh_bytes_equal_str(key, "crc64"))
             continue;
         if (rh_crc64_of_value(&value, &item->crc64) != RH_OK)
@@ -73,7 +78,7 @@ enum rh_error rh_ranges_end(const struct rh_ranges *ranges)
 }
 
 enum rh_error rh_ranges_put(struct rh_buffer *buffer, size_t index, struct rh_range range,
-                            const uint64_t *crc64)
+                            const uint64_t *crc64, bool kept)
 {
     size_t before = buffer->size;
     enum rh_error error = rh_buffer_put_str(buffer, index > 0 ? ", (" : "(");
@@ -90,6 +95,8 @@ enum rh_error rh_ranges_put(struct rh_buffer *buffer, size_t index, struct rh_ra
         error = rh_buffer_put_str(buffer, ";crc64=");
     if (error == RH_OK && crc64 != NULL)
         error = rh_crc64_field_write(buffer, *crc64);
+    if (error == RH_OK && kept)
+        error = rh_buffer_put_str(buffer, ";kept");
     if (error != RH_OK)
         buffer->size = before;
     return error;

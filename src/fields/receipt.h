@@ -6,7 +6,7 @@
  * by the server:
  *
  *     Reelhaul-Receipt: offset=0, length=1048576, crc64=:BASE64:, kept=until-complete, durable
- *     Reelhaul-Durable: (0 1048576);crc64=:BASE64:, (2097152 65536);crc64=:BASE64:
+ *     Reelhaul-Durable: (0 1048576);crc64=:BASE64:;kept, (2097152 65536);crc64=:BASE64:;kept
  *     Reelhaul-Missing: (1048576 1048576)
  *     Reelhaul-Crc64: :BASE64:
  *     Reelhaul-Writer: "lease", 7
@@ -49,6 +49,7 @@ enum rh_error rh_crc64_of_value(const struct rh_sf_value *value, uint64_t *out);
 struct rh_ranges_item {
     struct rh_range range;
     bool has_crc64;
+    bool kept; /* until the upload is complete */
     uint64_t crc64;
 };
 
@@ -72,7 +73,7 @@ enum rh_error rh_ranges_end(const struct rh_ranges *ranges);
  * that fitted.
  */
 enum rh_error rh_ranges_put(struct rh_buffer *buffer, size_t index, struct rh_range range,
-                            const uint64_t *crc64);
+                            const uint64_t *crc64, bool kept);
 
 /* The writer's lease and its number. */
 #define RH_WRITER_LEASE_MAX 64

@@ -259,7 +259,9 @@ static enum rh_outcome form_success(struct rh_wire_reply *reply)
     if (!of_ours)
         return RH_OUTCOME_MALFORMED;
     if (reply->send.kind == RH_SEND_CREATE)
-        set_remote(r, reply->place[0] != 0 ? reply->place : "-");
+        set_remote(r, reply->place[0] != 0         ? reply->place
+                      : reply->send.remote[0] != 0 ? reply->send.remote
+                                                   : "-");
     if (done) {
         r->acks_count = 0;
         if (reply->receipt_seen)

@@ -102,6 +102,7 @@ static void read_durable(struct rh_wire_reply *reply, struct rh_bytes value)
             .length = item.range.length,
             .crc64 = item.has_crc64 ? item.crc64 : 0,
             .crc_known = item.has_crc64,
+            .kept = item.kept,
             .durable = true,
         };
         rh_wire_ack(reply, &ack);
@@ -136,6 +137,36 @@ static void read_name(char *out, size_t max, struct rh_bytes value)
         rh_mem_copy(out, value.data, value.size);
 }
 
+/* ";q=0" and its longer forms. */
+static bool is_zero(struct rh_bytes weight)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < weight.size; i++) {
+        if (weight.data[i] >= '1' && weight.data[i] <= '9')
+            return false;
+        digits += weight.data[i] == '0';
+    }
+    return digits > 0;
+}
+
+/* In an answer: what the server takes in requests (RFC 9110, 12.5.3). A weight of 0 forbids. */
+static void read_codings(struct rh_wire_reply *reply, struct rh_bytes value)
+{
+    static const char names[][5] = {"", "gzip", "zstd"};
+    while (value.size > 0) {
+        size_t comma = rh_bytes_find(value, ',');
+        struct rh_bytes item = {value.data, comma};
+        size_t semicolon = rh_bytes_find(item, ';');
+        struct rh_bytes name = rh_bytes_trim((struct rh_bytes){item.data, semicolon});
+        struct rh_bytes weight = {item.data + semicolon, item.size - semicolon};
+        for (unsigned i = RH_CODING_GZIP; i <= RH_CODING_ZSTD; i++)
+            if (rh_bytes_equal_nocase(name, rh_bytes_of(names[i])) && !is_zero(weight))
+                reply->response.codings |= (uint8_t)(1u << i);
+        comma += comma < value.size;
+        value = (struct rh_bytes){value.data + comma, value.size - comma};
+    }
+}
+
 void rh_wire_reply_header(struct rh_wire_reply *reply, struct rh_bytes name, struct rh_bytes value)
 {
     struct rh_response *r = &reply->response;
@@ -154,6 +185,8 @@ void rh_wire_reply_header(struct rh_wire_reply *reply, struct rh_bytes name, str
         read_missing(reply, value);
     else if (rh_bytes_equal_nocase(name, rh_bytes_of("Retry-After")))
         (void)rh_retry_after_parse(value, reply->wall_ms / 1000, &r->retry_after_ms);
+    else if (rh_bytes_equal_nocase(name, rh_bytes_of("Accept-Encoding")))
+        read_codings(reply, value);
     else if (rh_bytes_equal_nocase(name, rh_bytes_of("Reelhaul-Error")))
         read_name(reply->error, sizeof reply->error - 1, value);
     else if (reply->dialect->header != NULL)
@@ -190,6 +223,9 @@ static enum rh_outcome foreign_error(uint16_t status)
         return RH_OUTCOME_UNAUTHORIZED;
     case 403:
         return RH_OUTCOME_FORBIDDEN;
+    case 404:
+    case 410:
+        return RH_OUTCOME_GONE_BARE;
     default:
         return RH_OUTCOME_MALFORMED;
     }

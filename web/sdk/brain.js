@@ -75,12 +75,12 @@ export { BrainError, decodeAction };
  *   is the action's own encoding
  */
 /**
- * What it asks for, to be obeyed in order.
+ * What it asks for, to be obeyed in order. A persist of upload '' is the engine's own record.
  * @typedef {(
  *   | SendAction
  *   | {type: 'abort', upload: string, token: number}
  *   | {type: 'wake_at', at: number|null}
- *   | {type: 'persist', upload: string, bytes: Uint8Array}  upload '': the engine's own record
+ *   | {type: 'persist', upload: string, bytes: Uint8Array}
  *   | {type: 'erase_record', upload: string}
  *   | {type: 'forget', upload: string, whole: boolean, offset: number, length: number}
  *   | {type: 'notify', upload: string, snapshot: Snapshot}

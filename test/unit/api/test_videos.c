@@ -148,7 +148,7 @@ static void a_raw_part_is_received(void **state)
                                           "\"crc64\":\":rosUhgp5mIg=:\",\"received\":9}\n");
     assert_string_equal(harness_header(&h, "Reelhaul-Receipt"),
                         "offset=100, length=9, crc64=:rosUhgp5mIg=:, kept=until-complete, durable");
-    assert_string_equal(harness_header(&h, "Reelhaul-Durable"), "(100 9);crc64=:rosUhgp5mIg=:");
+    assert_string_equal(harness_header(&h, "Reelhaul-Durable"), "(100 9);crc64=:rosUhgp5mIg=:;kept");
     assert_string_equal(harness_header(&h, "Reelhaul-Missing"), "(0 100)");
     assert_int_equal(h.asked.kind, RH_REQUEST_WRITE);
     assert_string_equal(h.asked.upload, TEST_UPLOAD);
@@ -445,7 +445,7 @@ static void an_upload_is_shown_and_forgotten(void **state)
                         "\"mime_type\":\"video/webm\",\"durable\":[{\"offset\":0,\"length\":9,"
                         "\"crc64\":\":rosUhgp5mIg=:\"}],\"missing\":[{\"offset\":9,\"length\":3}],"
                         "\"metadata\":{\"a\":1}}\n");
-    assert_string_equal(harness_header(&h, "Reelhaul-Durable"), "(0 9);crc64=:rosUhgp5mIg=:");
+    assert_string_equal(harness_header(&h, "Reelhaul-Durable"), "(0 9);crc64=:rosUhgp5mIg=:;kept");
     assert_null(harness_header(&h, "Reelhaul-Receipt"));
     assert_int_equal(harness_send(&h, "DELETE", "/api/v1/videos/" TEST_UPLOAD, "", NULL, 0), 204);
     assert_int_equal(h.asked.kind, RH_REQUEST_DELETE);

@@ -229,7 +229,8 @@ static void the_last_moments_start_nothing_and_persist(void **state)
     answer_part(b, find_send(b, 0));
     uint32_t token = find_send(b, 0)->send.token;
     bench_tell(b, event);
-    assert_int_equal(count_kind(b, RH_ACTION_PERSIST), 1);
+    assert_int_equal(count_kind(b, RH_ACTION_PERSIST), 2); /* its own, and the counters */
+    assert_non_null(find_action(b, RH_ACTION_PERSIST, "a"));
     answer_part(b, &(struct rh_action){
                        .kind = RH_ACTION_SEND,
                        .send = {.token = token, .kind = RH_SEND_PART, .range = {MIB, MIB}}});

@@ -144,6 +144,11 @@ static void obey(struct world *w, const struct rh_action *a)
         w->wake_ms = a->wake_at.at_ms;
         break;
     case RH_ACTION_PERSIST:
+        if (u == NULL) {
+            w->counters_size = a->persist.bytes.size;
+            memcpy(w->counters, a->persist.bytes.data, w->counters_size);
+            break;
+        }
         memcpy(u->record, a->persist.bytes.data, a->persist.bytes.size);
         u->record_size = a->persist.bytes.size;
         break;
@@ -283,6 +288,11 @@ static void crash(struct world *w)
     w->offline = false;
     w->paused = false;
     w->deposed = true;
+    if (w->counters_size > 0) {
+        struct rh_event event = {.kind = RH_EVENT_RECORD};
+        event.record.bytes = (struct rh_bytes){w->counters, w->counters_size};
+        tell(w, event);
+    }
     for (unsigned i = 0; i < WORLD_UPLOADS; i++) {
         struct world_upload *u = &w->uploads[i];
         if (u->record_size == 0)
@@ -325,7 +335,7 @@ static void list_durable(struct rh_response *r, const struct world_upload *u)
         while (end < u->size && u->durable[end])
             end++;
         if (end > at)
-            add_ack(r, u, at, end - at, false);
+            add_ack(r, u, at, end - at, true);
         at = end + 1;
     }
 }
@@ -469,18 +479,27 @@ static void land(struct world *w, struct world_flight *f)
 
 /* ---- faults of the world itself ---- */
 
-/* Bytes that this sender was told to be safe, and freed early, are never lost: that is the server's
- * promise. */
+/*
+ * The server comes back from an older copy. Bytes that this sender freed on its word are in that
+ * copy: whoever restores an older one breaks the promise by hand. So only what is held here is lost
+ * there, and a sender that frees more before it asked what is left is caught.
+ */
 static void amnesia(struct world *w)
 {
     w->generation++;
     for (unsigned i = 0; i < WORLD_UPLOADS; i++) {
         struct world_upload *u = &w->uploads[i];
+        bool all_held = true;
         if (u->done)
             continue;
         uint32_t from = (uint32_t)rh_rng_below(&w->rng, u->size + 1);
-        memset(u->durable + from, 0, u->size - from);
-        if (rh_rng_below(&w->rng, 4) == 0) {
+        for (unsigned n = 0; n < u->segment_count; n++) {
+            const struct world_segment *s = &u->segments[n];
+            all_held = all_held && s->held;
+            if (s->held && s->offset >= from)
+                memset(u->durable + s->offset, 0, s->length);
+        }
+        if (all_held && rh_rng_below(&w->rng, 4) == 0) {
             memset(u->durable, 0, u->size);
             u->remote[0] = 0;
         }
@@ -517,7 +536,7 @@ static void disturb(struct world *w)
     } else if (chance(w, WORLD_LEADERSHIP, 20)) {
         w->deposed = true;
         tell_kind(w, RH_EVENT_LEADER_LOST);
-    } else if (w->policy.keep == RH_KEEP_UNTIL_PROVEN && chance(w, WORLD_AMNESIA, 10)) {
+    } else if (chance(w, WORLD_AMNESIA, 10)) {
         amnesia(w);
     } else if (chance(w, WORLD_USER, 30)) {
         user(w);

@@ -78,6 +78,8 @@ struct world {
     bool deposed;
     bool paused;
     uint32_t generation;
+    uint8_t counters[1024]; /* the engine's own record */
+    size_t counters_size;
     struct world_upload uploads[WORLD_UPLOADS];
     struct world_flight flights[WORLD_FLIGHTS];
     world_sink sink;

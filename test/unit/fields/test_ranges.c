@@ -27,13 +27,17 @@ static void reads_the_documented_form(void **state)
 
     (void)state;
     assert_int_equal(
-        walk(rh_bytes_of("(0 1048576);crc64=:rosUhgp5mIg=:, (2097152 65536);new=1"), items, &count),
+        walk(rh_bytes_of("(0 1048576);crc64=:rosUhgp5mIg=:;kept, (2097152 65536);new=1"), items,
+             &count),
         RH_OK);
     assert_int_equal(count, 2);
     assert_true(items[0].range.offset == 0 && items[0].range.length == 1048576);
     assert_true(items[0].has_crc64 && items[0].crc64 == 0xae8b14860a799888);
     assert_true(items[1].range.offset == 2097152 && items[1].range.length == 65536);
     assert_false(items[1].has_crc64);
+    assert_true(items[0].kept && !items[1].kept);
+    assert_int_equal(walk(rh_bytes_of("(0 5);kept=?0"), items, &count), RH_OK);
+    assert_false(items[0].kept);
     assert_int_equal(walk(rh_bytes_of(""), items, &count), RH_OK);
     assert_int_equal(count, 0);
     assert_int_equal(walk(rh_bytes_of("(0 5), (5 5)"), items, &count), RH_OK);
@@ -46,14 +50,15 @@ static void refuses_what_is_broken(void **state)
         const char *text;
         enum rh_error error;
     } broken[] = {
-        {"(0)", RH_ERR_SYNTAX},         {"(0 1 2)", RH_ERR_SYNTAX},
-        {"0 1", RH_ERR_SYNTAX},         {"5", RH_ERR_SYNTAX},
-        {"(a b)", RH_ERR_SYNTAX},       {"(0 1", RH_ERR_SYNTAX},
-        {"(0 1),", RH_ERR_SYNTAX},      {"(0 1);crc64=1", RH_ERR_SYNTAX},
-        {"(0 1);crc64", RH_ERR_SYNTAX}, {"(0 1);;", RH_ERR_SYNTAX},
-        {"(-1 1)", RH_ERR_RANGE},       {"(0 0)", RH_ERR_RANGE},
-        {"(0 -1)", RH_ERR_RANGE},       {"(5 5), (9 1)", RH_ERR_RANGE},
-        {"(5 5), (0 1)", RH_ERR_RANGE}, {"(5 5), (5 5)", RH_ERR_RANGE},
+        {"(0)", RH_ERR_SYNTAX},          {"(0 1 2)", RH_ERR_SYNTAX},
+        {"0 1", RH_ERR_SYNTAX},          {"5", RH_ERR_SYNTAX},
+        {"(a b)", RH_ERR_SYNTAX},        {"(0 1", RH_ERR_SYNTAX},
+        {"(0 1),", RH_ERR_SYNTAX},       {"(0 1);crc64=1", RH_ERR_SYNTAX},
+        {"(0 1);crc64", RH_ERR_SYNTAX},  {"(0 1);;", RH_ERR_SYNTAX},
+        {"(0 1);kept=1", RH_ERR_SYNTAX}, {"(-1 1)", RH_ERR_RANGE},
+        {"(0 0)", RH_ERR_RANGE},         {"(0 -1)", RH_ERR_RANGE},
+        {"(5 5), (9 1)", RH_ERR_RANGE},  {"(5 5), (0 1)", RH_ERR_RANGE},
+        {"(5 5), (5 5)", RH_ERR_RANGE},
     };
     struct rh_ranges_item items[RH_RANGES_MAX];
     size_t count;
@@ -77,13 +82,14 @@ static void round_trips_up_to_the_cap(void **state)
         /* the largest numbers that still ascend, to prove RH_RANGES_TEXT_MAX */
         struct rh_range range = {900000000000000 + i * 1000000000000, 999999999999};
 
-        assert_int_equal(rh_ranges_put(&out, i, range, &crc), RH_OK);
+        assert_int_equal(rh_ranges_put(&out, i, range, &crc, true), RH_OK);
     }
     assert_int_equal(walk(rh_buffer_bytes(&out), items, &count), RH_OK);
     assert_int_equal(count, RH_RANGES_MAX);
     assert_true(items[63].range.offset == 963000000000000);
-    assert_true(items[63].crc64 == UINT64_MAX);
-    assert_int_equal(rh_ranges_put(&out, 64, (struct rh_range){999000000000000, 1}, NULL), RH_OK);
+    assert_true(items[63].crc64 == UINT64_MAX && items[63].kept);
+    assert_int_equal(rh_ranges_put(&out, 64, (struct rh_range){999000000000000, 1}, NULL, false),
+                     RH_OK);
     assert_int_equal(walk(rh_buffer_bytes(&out), items, &count), RH_ERR_LIMIT);
 }
 
@@ -95,12 +101,13 @@ static void writing_fails_clean(void **state)
 
     (void)state;
     rh_buffer_init(&out, memory, sizeof memory);
-    assert_int_equal(rh_ranges_put(&out, 0, (struct rh_range){0, 0}, NULL), RH_ERR_RANGE);
-    assert_int_equal(rh_ranges_put(&out, 0, (struct rh_range){UINT64_MAX, 1}, NULL), RH_ERR_RANGE);
-    assert_int_equal(rh_ranges_put(&out, 0, (struct rh_range){0, 1}, &crc), RH_ERR_LIMIT);
+    assert_int_equal(rh_ranges_put(&out, 0, (struct rh_range){0, 0}, NULL, false), RH_ERR_RANGE);
+    assert_int_equal(rh_ranges_put(&out, 0, (struct rh_range){UINT64_MAX, 1}, NULL, false),
+                     RH_ERR_RANGE);
+    assert_int_equal(rh_ranges_put(&out, 0, (struct rh_range){0, 1}, &crc, false), RH_ERR_LIMIT);
     assert_int_equal(out.size, 0);
-    assert_int_equal(rh_ranges_put(&out, 0, (struct rh_range){0, 1}, NULL), RH_OK);
-    assert_int_equal(rh_ranges_put(&out, 1, (struct rh_range){5, 1}, NULL), RH_ERR_LIMIT);
+    assert_int_equal(rh_ranges_put(&out, 0, (struct rh_range){0, 1}, NULL, false), RH_OK);
+    assert_int_equal(rh_ranges_put(&out, 1, (struct rh_range){5, 1}, NULL, false), RH_ERR_LIMIT);
     assert_true(rh_bytes_equal_str(rh_buffer_bytes(&out), "(0 1)"));
 }
 

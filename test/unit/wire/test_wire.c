@@ -21,7 +21,7 @@ static void statuses_mean_what_they_say(void **state)
         {403, "foreign_origin", RH_OUTCOME_REJECTED},
         {404, "not_found", RH_OUTCOME_GONE},
         {404, "unknown_session", RH_OUTCOME_GONE},
-        {404, NULL, RH_OUTCOME_MALFORMED}, /* not our server: bytes must not be given up for it */
+        {404, NULL, RH_OUTCOME_GONE_BARE}, /* not our server: bytes must not be given up for it */
         {405, NULL, RH_OUTCOME_MALFORMED},
         {407, NULL, RH_OUTCOME_MALFORMED},
         {408, NULL, RH_OUTCOME_RETRY},
@@ -32,7 +32,7 @@ static void statuses_mean_what_they_say(void **state)
         {409, "conflict", RH_OUTCOME_REJECTED},
         {409, NULL, RH_OUTCOME_MALFORMED},
         {410, "gone", RH_OUTCOME_GONE},
-        {410, NULL, RH_OUTCOME_MALFORMED},
+        {410, NULL, RH_OUTCOME_GONE_BARE},
         {413, "too_large", RH_OUTCOME_REJECTED},
         {413, NULL, RH_OUTCOME_REJECTED},
         {415, "unsupported_type", RH_OUTCOME_REJECTED},
