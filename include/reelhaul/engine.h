@@ -32,6 +32,7 @@
 #define RH_RANGES_MAX      64   /* ranges that one response can carry */
 #define RH_RECORD_MAX      8192 /* bytes of one record */
 #define RH_POLICY_NAME_MAX 15
+#define RH_METHOD_MAX      15
 #define RH_MIME_MAX        63 /* bytes of a media type, as far as it matters here */
 
 /* How much the engine may hold at once. All from the memory given to rh_engine_init. */
@@ -78,6 +79,8 @@ enum rh_reason {
     RH_REASON_EXPIRED = 15, /* failed: the server lost or expired it and it cannot start again */
     RH_REASON_MALFORMED =
         16, /* backoff: an answer is not our server's (captive portal, wrong address) */
+    RH_REASON_METERED = 17, /* paused: bytes cost money here, and the policy waits */
+    RH_REASON_METHOD = 18,  /* paused: begun by another method, which may still send it */
 };
 
 /* What became of a request, as the dialect reads it. */
@@ -157,8 +160,23 @@ enum rh_coding_use {
     RH_CODING_ALWAYS = 2,
 };
 
+/* Whose turn it is. Values are part of the record. */
+enum rh_priority {
+    RH_PRIORITY_NORMAL = 0, /* first while it is being recorded, then in recording order */
+    RH_PRIORITY_LIVE = 1,   /* first, also when it is whole */
+    RH_PRIORITY_MANUAL = 2, /* behind all others (the cloud button) */
+};
+
+/* On a network where bytes cost money. */
+enum rh_metered {
+    RH_METERED_GO_ON = 0,
+    RH_METERED_SHRINK = 1, /* one small part at a time, so that little is sent twice */
+    RH_METERED_WAIT = 2,
+};
+
 #define RH_RETRIES_UNLIMITED UINT32_MAX
 #define RH_DELAYS_MAX        8
+#define RH_STEPS_MAX         4
 
 /* What the dialect in use needs; from rh_wire_dialect.traits, put into rh_policy.traits by the
  * shell. */
@@ -169,18 +187,29 @@ enum rh_coding_use {
 #define RH_TRAIT_FINISH_ALWAYS 4u /* finish is asked for also when the server says done */
 #define RH_TRAIT_NO_CANCEL     8u /* the dialect cannot delete an upload */
 
+/* Files up to this size have parts of that size. */
+struct rh_part_step {
+    uint32_t size_max; /* bytes, this very size included */
+    uint32_t part_bytes;
+};
+
 struct rh_policy {
     char name[RH_POLICY_NAME_MAX + 1];
-    uint32_t uploads_parallel; /* uploads with requests in flight */
-    uint32_t parts_parallel;   /* parts in flight per upload */
-    uint32_t part_bytes;       /* largest part */
-    uint32_t part_bytes_min;   /* shrinks to this on a poor link */
-    uint32_t part_wait_ms;     /* how long a growing upload's bytes wait for a full part; 0: none */
-    uint32_t gap_ms;           /* between the end of one upload and the start of the next */
-    uint32_t retries_max;      /* per upload, or per part with retry_parts; RH_RETRIES_UNLIMITED */
-    bool retry_parts;          /* retries are counted per part */
-    bool set_aside;            /* a part that used up its retries steps aside, the rest goes on */
-    bool attempts_reset;       /* an acknowledged part starts the count anew */
+    uint32_t uploads_parallel;   /* uploads with requests in flight */
+    uint32_t parts_parallel;     /* parts in flight per upload */
+    uint32_t parts_parallel_all; /* parts in flight of all uploads; 0: no cap of its own */
+    uint32_t flight_bytes_max;   /* bytes in flight of all uploads; one part may always fly; 0: none
+                                  */
+    uint32_t part_bytes;         /* largest part, where no step says otherwise */
+    uint32_t steps_count;        /* ascending sizes; the first that fits when the upload begins */
+    struct rh_part_step steps[RH_STEPS_MAX];
+    uint32_t part_bytes_min; /* shrinks to this on a poor link */
+    uint32_t part_wait_ms;   /* how long a growing upload's bytes wait for a full part; 0: none */
+    uint32_t gap_ms;         /* between the end of one upload and the start of the next */
+    uint32_t retries_max;    /* per upload, or per part with retry_parts; RH_RETRIES_UNLIMITED */
+    bool retry_parts;        /* retries are counted per part */
+    bool set_aside;          /* a part that used up its retries steps aside, the rest goes on */
+    bool attempts_reset;     /* an acknowledged part starts the count anew */
     bool unreachable_is_attempt; /* a request that got no answer counts */
     bool offline_is_attempt;     /* goes on trying while the network is known to be down */
     bool quota_is_attempt;       /* 507 counts like any 5xx; else it is a state */
@@ -198,7 +227,14 @@ struct rh_policy {
     enum rh_keep keep;
     bool free_under_pressure; /* critical storage pressure turns UNTIL_PROVEN into UNTIL_RECEIPT */
     enum rh_coding_use coding;
-    uint32_t traits; /* RH_TRAIT_*: what the dialect needs */
+    uint32_t share_min_percent; /* of the bytes: uploads behind a live one get at least this */
+    enum rh_metered metered;
+    bool probe;         /* after an outage one request finds out, and then all go on … */
+    uint32_t spread_ms; /* … each at its own moment within this */
+    uint32_t traits;    /* RH_TRAIT_*: what the dialect needs */
+    /* How this engine sends: the dialect's name, put here by the shell. An upload belongs to the
+     * method that began it. "": not told apart. */
+    char method[RH_METHOD_MAX + 1];
 };
 
 extern const struct rh_policy rh_policies[]; /* never-give-up first */
@@ -234,12 +270,16 @@ enum rh_event_kind {
     RH_EVENT_CANCEL = 17, /* the user gives the upload up: its bytes are forgotten on both ends */
     RH_EVENT_RETRY = 18,  /* a failed upload and parts set aside start again; upload "" means all */
     RH_EVENT_REMOVE = 19, /* take a finished (completed, failed, cancelled) upload off the list */
-    RH_EVENT_LIMIT = 20,  /* bytes per second, 0: none */
+    RH_EVENT_LIMIT = 20,  /* bytes per second, percent of the measured uplink; 0: none */
     RH_EVENT_HOLD = 21,   /* start nothing new until release */
     RH_EVENT_RELEASE = 22,
-    RH_EVENT_RECORD = 23,  /* replay of a persisted record */
-    RH_EVENT_TOKEN = 24,   /* a fresh token is here */
-    RH_EVENT_SAMPLED = 25, /* what the source is, and what compressing a sample of it gave */
+    RH_EVENT_RECORD = 23,   /* replay of a persisted record */
+    RH_EVENT_TOKEN = 24,    /* a fresh token is here */
+    RH_EVENT_SAMPLED = 25,  /* what the source is, and what compressing a sample of it gave */
+    RH_EVENT_PRIORITY = 26, /* of an upload, at any moment */
+    /* Another method shall send the upload: what flies is stopped and it begins anew, here if it is
+     * this engine's method. RH_ERR_STATE: it is over, or bytes are not held any more. */
+    RH_EVENT_METHOD = 27,
 };
 
 enum rh_pressure {
@@ -285,7 +325,8 @@ struct rh_event {
             bool metered;
         } network;
         struct {
-            uint64_t size; /* RH_SIZE_UNKNOWN while it grows */
+            uint64_t size;             /* RH_SIZE_UNKNOWN while it grows */
+            enum rh_priority priority; /* of one that was not known yet */
         } added;
         struct {
             uint64_t offset;
@@ -317,7 +358,14 @@ struct rh_event {
         } left;
         struct {
             uint64_t bytes_per_s;
+            uint8_t percent; /* of the measured uplink, 1 … 100; the lower of both holds */
         } limit;
+        struct {
+            enum rh_priority level;
+        } priority;
+        struct {
+            char name[RH_METHOD_MAX + 1];
+        } method;
         struct {
             struct rh_bytes bytes; /* borrowed for the call */
         } record;

@@ -136,6 +136,7 @@ static void pack_event_body(struct rh_pack *p, const struct rh_event *e)
         break;
     case RH_EVENT_ADDED:
         rh_pack_u64(p, e->added.size);
+        rh_pack_u8(p, (uint8_t)e->added.priority);
         break;
     case RH_EVENT_SPOOLED:
         rh_pack_u64(p, e->spooled.offset);
@@ -169,6 +170,7 @@ static void pack_event_body(struct rh_pack *p, const struct rh_event *e)
         break;
     case RH_EVENT_LIMIT:
         rh_pack_u64(p, e->limit.bytes_per_s);
+        rh_pack_u8(p, e->limit.percent);
         break;
     case RH_EVENT_RECORD:
         rh_pack_u32(p, (uint32_t)e->record.bytes.size);
@@ -180,6 +182,12 @@ static void pack_event_body(struct rh_pack *p, const struct rh_event *e)
         rh_pack_u32(p, e->sampled.plain_bytes);
         rh_pack_u32(p, e->sampled.coded_bytes);
         rh_pack_u64(p, e->sampled.coder_bytes_s);
+        break;
+    case RH_EVENT_PRIORITY:
+        rh_pack_u8(p, (uint8_t)e->priority.level);
+        break;
+    case RH_EVENT_METHOD:
+        rh_pack_text(p, e->method.name);
         break;
     default: /* the others have no body */
         break;
@@ -208,6 +216,7 @@ static void unpack_event_body(struct rh_unpack *p, struct rh_event *e)
         break;
     case RH_EVENT_ADDED:
         e->added.size = rh_unpack_u64(p);
+        e->added.priority = (enum rh_priority)unpack_enum(p, RH_PRIORITY_MANUAL);
         break;
     case RH_EVENT_SPOOLED:
         e->spooled.offset = rh_unpack_u64(p);
@@ -241,6 +250,7 @@ static void unpack_event_body(struct rh_unpack *p, struct rh_event *e)
         break;
     case RH_EVENT_LIMIT:
         e->limit.bytes_per_s = rh_unpack_u64(p);
+        e->limit.percent = unpack_enum(p, 100);
         break;
     case RH_EVENT_RECORD:
         e->record.bytes = rh_unpack_bytes(p, rh_unpack_u32(p));
@@ -251,6 +261,12 @@ static void unpack_event_body(struct rh_unpack *p, struct rh_event *e)
         e->sampled.plain_bytes = rh_unpack_u32(p);
         e->sampled.coded_bytes = rh_unpack_u32(p);
         e->sampled.coder_bytes_s = rh_unpack_u64(p);
+        break;
+    case RH_EVENT_PRIORITY:
+        e->priority.level = (enum rh_priority)unpack_enum(p, RH_PRIORITY_MANUAL);
+        break;
+    case RH_EVENT_METHOD:
+        rh_unpack_text(p, e->method.name, RH_METHOD_MAX);
         break;
     default:
         break;
@@ -264,7 +280,7 @@ enum rh_error rh_event_decode(struct rh_bytes in, struct rh_event *event, size_t
     enum rh_error error = open_frame(in, &p, &kind, used);
     if (error != RH_OK)
         return error;
-    if (kind < RH_EVENT_WAKE || kind > RH_EVENT_SAMPLED)
+    if (kind < RH_EVENT_WAKE || kind > RH_EVENT_METHOD)
         return RH_ERR_SYNTAX;
     rh_mem_set(event, 0, sizeof *event);
     event->kind = (enum rh_event_kind)kind;
@@ -304,7 +320,7 @@ static void pack_snapshot(struct rh_pack *p, const struct rh_snapshot *s)
 static void unpack_snapshot(struct rh_unpack *p, struct rh_snapshot *s)
 {
     s->state = (enum rh_upload_state)unpack_enum(p, RH_UPLOAD_CANCELLED);
-    s->reason = (enum rh_reason)unpack_enum(p, RH_REASON_MALFORMED);
+    s->reason = (enum rh_reason)unpack_enum(p, RH_REASON_METHOD);
     s->error = (enum rh_outcome)unpack_enum(p, RH_OUTCOME_GONE_BARE);
     uint8_t flags = unpack_enum(p, 7);
     s->proven = (flags & 1) != 0;

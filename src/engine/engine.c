@@ -70,6 +70,7 @@ struct rh_engine *rh_engine_init(void *memory, const struct rh_limits *limits,
     e->sequence_next = 1;
     e->online = true;
     e->wake_told_ms = RH_MS_NEVER;
+    rh_meter_init(&e->uplink);
     e->counters_at_ms = RH_MS_NEVER;
     return e;
 }
@@ -131,7 +132,7 @@ enum rh_error rh_engine_slot(struct rh_engine *engine, struct rh_bytes id, uint6
     u->persist_at_ms = RH_MS_NEVER;
     u->notify_at_ms = RH_MS_NEVER;
     u->begun_ms = RH_MS_NEVER;
-    u->part_bytes = engine->policy.part_bytes;
+    u->part_bytes = rh_link_geometry(engine, u);
     u->notify_now = true;
     uint32_t place = engine->count;
     while (place > 0 && engine->uploads[engine->order[place - 1]].sequence > sequence) {
@@ -210,7 +211,9 @@ rh_ms rh_engine_deadline(const struct rh_engine *engine)
         return at;
     at = sooner(engine, at, engine->gap_until_ms);
     at = sooner(engine, at, engine->left_until_ms);
-    return engine->limit_bytes_s > 0 ? sooner(engine, at, engine->pace_at_ms) : at;
+    if (engine->outage)
+        at = sooner(engine, at, engine->probe_at_ms);
+    return sooner(engine, at, engine->pace_at_ms);
 }
 
 enum rh_error rh_engine_look(const struct rh_engine *engine, struct rh_bytes upload,

@@ -48,7 +48,7 @@ static bool forget_receipted(struct rh_engine *e, struct rh_upload *u, struct rh
         if (out->length == 0)
             out->offset = s->offset;
         out->length += s->length;
-        s->held = false;
+        rh_segments_release(&u->segments, s);
     }
     return out->length > 0;
 }
@@ -62,7 +62,7 @@ static bool next_forget(struct rh_engine *e, struct rh_upload *u, struct rh_acti
         u->forgot_whole = true;
         u->persist_now = !given_up;
         for (uint32_t i = u->segments.first; i != RH_NO_INDEX; i = e->segments.items[i].next)
-            e->segments.items[i].held = false;
+            rh_segments_release(&u->segments, &e->segments.items[i]);
         about(action, RH_ACTION_FORGET, u->id);
         action->forget.whole = true;
         return true;

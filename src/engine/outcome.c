@@ -137,8 +137,8 @@ static void note_break(struct rh_engine *e, struct rh_upload *u, const struct rh
         return;
     uint32_t half = u->part_bytes / 2;
     u->part_bytes = half > e->policy.part_bytes_min ? half : e->policy.part_bytes_min;
-    if (u->part_bytes > e->policy.part_bytes)
-        u->part_bytes = e->policy.part_bytes;
+    if (u->part_bytes > u->geometry)
+        u->part_bytes = u->geometry;
 }
 
 static void broken(struct rh_engine *e, struct rh_upload *u, struct rh_request *r, bool timeout)
@@ -368,6 +368,8 @@ void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
     struct rh_upload *u = &engine->uploads[request->upload];
     u->error = outcome;
     u->status = response == NULL ? 0 : response->status;
+    if (outcome == RH_OUTCOME_NETWORK || outcome == RH_OUTCOME_TIMEOUT)
+        rh_link_lost(engine, request, RH_MS_NEVER);
     if (request->kind == RH_SEND_CANCEL) {
         cancel_failed(engine, u, request, outcome, response);
         return;
@@ -582,15 +584,14 @@ static void asked(struct rh_engine *e, struct rh_upload *u, struct rh_request *r
     rh_upload_changed(u);
 }
 
-static void grow_parts(const struct rh_engine *e, struct rh_upload *u, uint64_t sent)
+static void grow_parts(struct rh_upload *u, uint64_t sent)
 {
     u->breaks = 0;
     u->full_parts = sent >= u->part_bytes ? u->full_parts + 1 : u->full_parts;
-    if (u->full_parts < RH_GROW_AFTER || u->part_bytes >= e->policy.part_bytes)
+    if (u->full_parts < RH_GROW_AFTER || u->part_bytes >= u->geometry)
         return;
     u->full_parts = 0;
-    u->part_bytes =
-        u->part_bytes > e->policy.part_bytes / 2 ? e->policy.part_bytes : u->part_bytes * 2;
+    u->part_bytes = u->part_bytes > u->geometry / 2 ? u->geometry : u->part_bytes * 2;
 }
 
 static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
@@ -615,13 +616,13 @@ static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_reque
         rh_outcome_failed(e, r, RH_OUTCOME_MALFORMED, response);
         return;
     }
-    rh_meter_add(&u->meter, e->now_ms, r->range.length - r->sent_bytes);
     rh_count_bytes(e, u, r->range.length - r->sent_bytes);
     rh_count_part(e, u, r->range.length);
-    grow_parts(e, u, r->range.length);
+    grow_parts(u, r->range.length);
     if (r->range.length == 0)
         u->poll_at_ms = e->now_ms + RH_POLL_MS; /* no range shows that it was taken */
     r->phase = RH_REQUEST_FREE;
+    rh_link_moved(e, u, r->range.length - r->sent_bytes);
     u->incompletes = 0;
     u->error = RH_OUTCOME_NONE;
     u->status = 0;
@@ -633,8 +634,6 @@ static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_reque
     }
     if (RH_PLANTED("leak-slot"))
         r->phase = RH_REQUEST_ASIDE;
-    if (!rh_upload_flying(e, u))
-        rh_meter_stop(&u->meter);
     if (u->persist_at_ms == RH_MS_NEVER)
         u->persist_at_ms = e->now_ms + RH_PERSIST_MS;
     rh_upload_progressed(e, u);
@@ -705,6 +704,7 @@ void rh_outcome_response(struct rh_engine *engine, const struct rh_response *res
         return;
     struct rh_upload *u = &engine->uploads[r->upload];
     rh_patience_life(&engine->patience, engine->now_ms, engine->now_ms - r->progress_ms);
+    rh_link_answered(engine, r, response);
     if (r->kind == RH_SEND_CANCEL && succeeded(response->outcome)) {
         r->phase = RH_REQUEST_FREE;
         u->cancel_wanted = false;

@@ -1,41 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* What to send next: which upload, which request, which range. */
+/*
+ * Whose turn it is, and which request.
+ *
+ * Uploads stand in ranks: a recording in progress, others, manual ones; within a rank those that
+ * hold a slot, then recording order. The first in this order that can send does. While a recording
+ * in progress is behind (it has bytes and all the parts it may have are in flight) the others
+ * begin nothing, but for the share of the bytes that the policy keeps for them.
+ */
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/plant.h"
 #include "engine/state.h"
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
+#define RANKS       3u
+#define SHARE_BYTES (4u << 20) /* about so much of the past counts for the share */
+#define LEFT_MS_MIN 50u        /* with less to live nothing is begun */
+
+/* What an upload would do now. */
+enum turn {
+    TURN_NOTHING, /* it waits for bytes, an answer, a retry, or is over */
+    TURN_FULL,    /* it has more, but all the parts it may have are in flight */
+    TURN_READY,
+};
+
+struct choice {
+    enum rh_send_kind kind;
+    struct rh_request *again; /* a part that was tried before; else a new one of this range */
+    struct rh_range range;
+};
 
 static bool has_trait(const struct rh_engine *e, uint32_t trait)
 {
     return (e->policy.traits & trait) != 0;
-}
-
-static bool is_part_of(const struct rh_request *r, uint32_t index)
-{
-    return r->phase != RH_REQUEST_FREE && r->upload == index && r->kind == RH_SEND_PART;
-}
-
-static uint32_t count_parts(const struct rh_engine *e, uint32_t index, enum rh_request_phase phase)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < e->limits.parts_max; i++)
-        count += is_part_of(&e->requests[i], index) && e->requests[i].phase == phase;
-    return count;
-}
-
-static bool control_flying(const struct rh_engine *e, uint32_t index)
-{
-    for (uint32_t i = 0; i < e->limits.parts_max; i++) {
-        const struct rh_request *r = &e->requests[i];
-        if (r->phase == RH_REQUEST_FLYING && r->upload == index && r->kind != RH_SEND_PART)
-            return true;
-    }
-    return false;
 }
 
 static struct rh_request *free_request(const struct rh_engine *e)
@@ -70,160 +66,181 @@ static struct rh_request *free_part(const struct rh_engine *e, uint32_t index)
     return count > 1 || e->limits.parts_max == 1 ? first : idle;
 }
 
-/* ---- holes ---- */
+/* ---- counting ---- */
 
-/* If a part in flight, waiting or aside holds the byte: its end. Else `*stop` falls to the next
- * part's start. */
-static bool reserved(const struct rh_engine *e, uint32_t index, uint64_t at, uint64_t *end,
-                     uint64_t *stop)
+struct totals {
+    uint32_t uploads; /* with requests in flight */
+    uint32_t parts;
+    uint64_t bytes; /* of these parts */
+};
+
+static struct totals count(struct rh_engine *e)
 {
+    struct totals t = {0};
+    for (uint32_t i = 0; i < e->count; i++) {
+        struct rh_upload *u = &e->uploads[e->order[i]];
+        u->flying = u->flying_parts = u->waiting_parts = u->aside_parts = 0;
+    }
     for (uint32_t i = 0; i < e->limits.parts_max; i++) {
         const struct rh_request *r = &e->requests[i];
-        if (!is_part_of(r, index))
+        if (r->phase == RH_REQUEST_FREE || r->upload == RH_NO_INDEX)
             continue;
-        if (r->range.offset > at) {
-            *stop = min_u64(*stop, r->range.offset);
-        } else if (at - r->range.offset < r->range.length) {
-            *end = r->range.offset + r->range.length;
-            return true;
-        }
+        struct rh_upload *u = &e->uploads[r->upload];
+        bool part = r->kind == RH_SEND_PART;
+        u->waiting_parts += part && r->phase == RH_REQUEST_WAITING;
+        u->aside_parts += part && r->phase == RH_REQUEST_ASIDE;
+        if (r->phase != RH_REQUEST_FLYING)
+            continue;
+        t.uploads += u->flying == 0 && r->kind != RH_SEND_CANCEL;
+        t.parts += part;
+        t.bytes += part ? r->range.length : 0;
+        u->flying++;
+        u->flying_parts += part;
     }
-    return false;
+    return t;
 }
 
-/* The first bytes that are held, not vouched for, and in no part. */
-static bool find_hole(struct rh_engine *e, struct rh_upload *u, struct rh_range *hole)
+/* ---- what one upload would do ---- */
+
+/* A part that waits and is due, or NULL. */
+static struct rh_request *due_part(const struct rh_engine *e, const struct rh_upload *u)
 {
-    struct rh_books books = rh_upload_books(e, u);
     uint32_t index = rh_engine_index(e, u);
-    uint64_t end = rh_segments_end(&e->segments, &u->segments);
-    uint64_t at = 0;
-    while (at < end) {
-        struct rh_range run;
-        uint64_t stop = end;
-        if (rh_ledger_run(&books, at, &run)) {
-            if (run.offset == at) {
-                at += run.length;
-                continue;
-            }
-            stop = min_u64(stop, run.offset);
-        }
-        uint64_t part_end;
-        if (reserved(e, index, at, &part_end, &stop)) {
-            at = part_end;
+    struct rh_request *first = NULL;
+    for (uint32_t i = 0; i < e->limits.parts_max && u->waiting_parts > 0; i++) {
+        struct rh_request *r = &e->requests[i];
+        if (r->phase == RH_REQUEST_WAITING && r->upload == index && r->retry_at_ms <= e->now_ms &&
+            r->abort_token == 0 && (first == NULL || r->range.offset < first->range.offset))
+            first = r;
+    }
+    return first;
+}
+
+static enum turn part_turn(struct rh_engine *e, struct rh_upload *u, struct choice *choice)
+{
+    uint64_t length_max = rh_hole_part_max(e, u);
+    choice->kind = RH_SEND_PART;
+    choice->again = due_part(e, u);
+    if (choice->again != NULL) {
+        choice->range = choice->again->range;
+        if (length_max == 0)
+            return TURN_NOTHING;
+        if (!has_trait(e, RH_TRAIT_FIXED_PARTS) && choice->range.length > length_max)
+            choice->range.length = rh_hole_cut(e, u, choice->range, length_max);
+    } else if (free_part(e, rh_engine_index(e, u)) == NULL || !rh_hole_next(e, u, &choice->range)) {
+        return TURN_NOTHING;
+    }
+    /* Without set_aside parts go one after the other: one that waits for its retry keeps its slot.
+     */
+    uint32_t slots = u->flying_parts;
+    if (!e->policy.set_aside)
+        slots += u->waiting_parts - (choice->again != NULL);
+    uint32_t most = e->policy.parts_parallel + (RH_PLANTED("too-many-parts") ? 2 : 0);
+    return slots < most ? TURN_READY : TURN_FULL;
+}
+
+/* All is up, but for parts set aside: they get one more round, then the upload fails for now. */
+static bool last_chance(struct rh_engine *e, struct rh_upload *u)
+{
+    uint32_t index = rh_engine_index(e, u);
+    if (u->final_round) {
+        rh_upload_fail(e, u, RH_REASON_SET_ASIDE);
+        return false;
+    }
+    u->final_round = true;
+    for (uint32_t i = 0; i < e->limits.parts_max; i++) {
+        struct rh_request *r = &e->requests[i];
+        if (r->phase != RH_REQUEST_ASIDE || r->upload != index)
             continue;
-        }
-        if (!rh_segments_run(&e->segments, &u->segments, at, &run))
-            return false;
-        if (run.offset > at) {
-            at = run.offset;
-            continue;
-        }
-        *hole = (struct rh_range){at, min_u64(stop, at + run.length) - at};
-        return true;
+        r->phase = RH_REQUEST_WAITING;
+        r->attempts = 0;
+        r->retry_at_ms = e->now_ms;
+        u->aside_parts--;
+        u->waiting_parts++;
     }
-    return false;
-}
-
-bool rh_plan_bytes_missing(struct rh_engine *engine, struct rh_upload *upload)
-{
-    struct rh_books books = rh_upload_books(engine, upload);
-    uint64_t end = rh_segments_end(&engine->segments, &upload->segments);
-    if (upload->source_complete || upload->source_lost)
-        end = upload->size != RH_SIZE_UNKNOWN ? upload->size : rh_upload_spooled(engine, upload);
-    uint64_t at = 0;
-    while (at < end) {
-        struct rh_range run;
-        if (rh_ledger_run(&books, at, &run) && run.offset == at) {
-            at += run.length;
-            continue;
-        }
-        if (!rh_segments_run(&engine->segments, &upload->segments, at, &run) || run.offset != at)
-            return true;
-        at += run.length;
-    }
-    return false;
-}
-
-/* The largest cut of the hole that fits in a part, on a segment boundary where one lies in it. */
-static uint64_t cut_length(const struct rh_engine *e, const struct rh_upload *u,
-                           struct rh_range hole, uint64_t length_max)
-{
-    if (hole.length <= length_max)
-        return hole.length;
-    uint64_t best = 0;
-    const struct rh_segment *s = rh_segments_at(&e->segments, &u->segments, hole.offset);
-    while (s != NULL && s->offset + s->length - hole.offset <= length_max) {
-        best = s->offset + s->length - hole.offset;
-        s = s->next == RH_NO_INDEX ? NULL : &e->segments.items[s->next];
-    }
-    return best > 0 ? best : length_max;
-}
-
-/* A fixed part: the whole chunk that the hole's first byte lies in. */
-static bool fixed_part(struct rh_engine *e, struct rh_upload *u, struct rh_range *range)
-{
-    uint64_t part = e->policy.part_bytes;
-    uint64_t start = range->offset / part * part;
-    if (u->size == RH_SIZE_UNKNOWN)
-        return false;
-    *range = (struct rh_range){start, min_u64(part, u->size - start)};
-    return rh_segments_hold(&e->segments, &u->segments, *range);
-}
-
-/* May this part wait for more bytes of a growing upload? */
-static bool may_wait(const struct rh_engine *e, const struct rh_upload *u, struct rh_range hole)
-{
-    uint64_t end = rh_segments_end(&e->segments, &u->segments);
-    if (u->sealed || hole.offset + hole.length != end || hole.length >= u->part_bytes)
-        return false;
-    if (u->unsent_since_ms == RH_MS_NEVER || e->policy.part_wait_ms == 0)
-        return false;
-    return e->policy.part_wait_ms == UINT32_MAX ||
-           e->now_ms - u->unsent_since_ms < e->policy.part_wait_ms;
-}
-
-static bool choose_part(struct rh_engine *e, struct rh_upload *u, struct rh_range *range)
-{
-    if (!find_hole(e, u, range))
-        return false;
-    if (has_trait(e, RH_TRAIT_FIXED_PARTS))
-        return fixed_part(e, u, range);
-    if (may_wait(e, u, *range))
-        return false;
-    uint64_t length_max = u->part_bytes;
-    if (e->limit_bytes_s > 0) {
-        /* About a second of the allowance, so that a limit does not come as bursts. */
-        uint64_t share = e->limit_bytes_s > e->policy.part_bytes_min ? e->limit_bytes_s
-                                                                     : e->policy.part_bytes_min;
-        length_max = min_u64(length_max, share);
-    }
-    range->length = cut_length(e, u, *range, length_max);
-    range->length += RH_PLANTED("send-past-segment") && !u->sealed ? 1 : 0;
     return true;
 }
 
-/* ---- requests ---- */
-
-static bool put_send(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
-                     struct rh_action *action)
+static enum turn finish_turn(struct rh_engine *e, struct rh_upload *u, struct choice *choice)
 {
-    r->phase = RH_REQUEST_FLYING;
-    r->upload = rh_engine_index(e, u);
-    r->token = e->token_next;
-    r->sent_bytes = 0;
-    r->started_ms = e->now_ms;
-    r->progress_ms = e->now_ms;
-    e->token_next = e->token_next == UINT32_MAX ? 1 : e->token_next + 1;
+    struct rh_books books = rh_upload_books(e, u);
+    struct rh_range hole;
+    choice->kind = RH_SEND_FINISH;
+    if (!u->sealed)
+        return TURN_NOTHING;
+    if (u->server_done)
+        return TURN_READY;
+    if (u->flying_parts + u->waiting_parts > 0)
+        return TURN_NOTHING;
+    if (u->size == 0 && has_trait(e, RH_TRAIT_FIXED_PARTS)) {
+        /* A video of numbered parts has at least one: without it the server never hears that it is
+         * whole. */
+        *choice = (struct choice){.kind = RH_SEND_PART};
+        return TURN_READY;
+    }
+    if (rh_ledger_covers(&books, (struct rh_range){0, u->size}))
+        return TURN_READY;
+    if (u->aside_parts == 0)
+        return TURN_NOTHING;
+    if (rh_hole_find(e, u, &hole) && free_part(e, rh_engine_index(e, u)) != NULL)
+        return TURN_NOTHING;
+    return last_chance(e, u) ? part_turn(e, u, choice) : TURN_NOTHING;
+}
 
-    action->kind = RH_ACTION_SEND;
-    rh_mem_copy(action->upload, u->id, sizeof action->upload);
-    struct rh_send *send = &action->send;
+/* Begun by another method, which may still be at it. */
+bool rh_plan_foreign(const struct rh_engine *engine, const struct rh_upload *upload)
+{
+    return upload->method[0] != 0 && engine->policy.method[0] != 0 &&
+           !rh_bytes_equal_str(rh_bytes_of(upload->method), engine->policy.method);
+}
+
+/* Nothing but what keeps this very upload from sending; what holds for all is asked before. */
+static bool blocked(const struct rh_engine *e, const struct rh_upload *u)
+{
+    return rh_upload_over(u) || u->user_paused || u->need_token || rh_plan_foreign(e, u) ||
+           (u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms);
+}
+
+static enum turn turn_of(struct rh_engine *e, struct rh_upload *u, struct choice *choice)
+{
+    *choice = (struct choice){.kind = RH_SEND_CREATE};
+    if (blocked(e, u) || u->flying > u->flying_parts)
+        return TURN_NOTHING;
+    if (u->remote[0] == 0 || u->recheck) {
+        bool too_early = has_trait(e, RH_TRAIT_SEALED_ONLY) && !u->sealed;
+        return u->flying_parts > 0 || too_early ? TURN_NOTHING : TURN_READY;
+    }
+    if (u->poll_at_ms != RH_MS_NEVER) {
+        if (e->now_ms < u->poll_at_ms)
+            return TURN_NOTHING;
+        u->doubt = true;
+        u->poll_at_ms = RH_MS_NEVER;
+    }
+    if (u->doubt) {
+        /* Not beside parts in flight: what they add would be missing from the answer. */
+        choice->kind = RH_SEND_ASK;
+        return u->flying_parts > 0 ? TURN_NOTHING : TURN_READY;
+    }
+    if (!u->server_done && rh_hole_lost(e, u)) {
+        rh_upload_fail(e, u, RH_REASON_BYTES_MISSING);
+        return TURN_NOTHING;
+    }
+    enum turn turn = u->server_done ? TURN_NOTHING : part_turn(e, u, choice);
+    if (turn == TURN_NOTHING)
+        turn = finish_turn(e, u, choice);
+    return turn;
+}
+
+/* ---- sending ---- */
+
+static void fill(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                 struct rh_send *send)
+{
     *send = (struct rh_send){
         .token = r->token,
         .kind = r->kind,
         .total = u->size,
-        .part_bytes = e->policy.part_bytes,
+        .part_bytes = rh_link_geometry(e, u),
         .attempt = 1 + (u->failures > r->attempts ? u->failures : r->attempts),
     };
     rh_mem_copy(send->remote, u->remote, sizeof send->remote);
@@ -235,175 +252,195 @@ static bool put_send(struct rh_engine *e, struct rh_upload *u, struct rh_request
         u->coding = r->coding;
         send->coding = r->coding;
         send->final = u->size != RH_SIZE_UNKNOWN && r->range.offset + r->range.length == u->size;
-        if (e->limit_bytes_s > 0) {
-            rh_ms from = e->pace_at_ms > e->now_ms ? e->pace_at_ms : e->now_ms;
-            e->pace_at_ms = from + r->range.length * 1000 / e->limit_bytes_s;
-        }
     } else if (r->kind == RH_SEND_FINISH) {
         send->crc64 = u->crc64;
         send->crc_known = true;
     }
+}
+
+static void put_send(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                     struct rh_action *action)
+{
+    bool waited =
+        u->flying_parts == 0 && (u->retry_at_ms != RH_MS_NEVER || r->phase == RH_REQUEST_WAITING);
+    if (r->kind != RH_SEND_CANCEL)
+        rh_link_begin(e, u);
+    r->phase = RH_REQUEST_FLYING;
+    r->upload = rh_engine_index(e, u);
+    r->token = e->token_next;
+    r->sent_bytes = 0;
+    r->started_ms = e->now_ms;
+    r->progress_ms = e->now_ms;
+    e->token_next = e->token_next == UINT32_MAX ? 1 : e->token_next + 1;
+    action->kind = RH_ACTION_SEND;
+    rh_mem_copy(action->upload, u->id, sizeof action->upload);
+    fill(e, u, r, &action->send);
     u->retry_at_ms = RH_MS_NEVER;
+    rh_link_started(e, u, r, waited);
     rh_count_send(e, u);
+}
+
+static bool send_choice(struct rh_engine *e, struct rh_upload *u, const struct choice *choice,
+                        struct rh_action *action)
+{
+    struct rh_request *r = choice->again;
+    if (choice->kind != RH_SEND_PART || choice->range.length == 0) {
+        r = free_request(e);
+        if (r == NULL)
+            return false;
+        *r = (struct rh_request){.kind = choice->kind, .crc_known = true};
+    } else {
+        if (r == NULL) {
+            r = free_part(e, rh_engine_index(e, u));
+            *r = (struct rh_request){.kind = RH_SEND_PART};
+        }
+        r->range = choice->range;
+        if (r->range.offset + r->range.length == rh_segments_end(&e->segments, &u->segments))
+            u->unsent_since_ms = RH_MS_NEVER;
+        r->crc_known = rh_segments_crc(&e->segments, &u->segments, r->range, &r->crc64);
+    }
+    put_send(e, u, r, action);
     return true;
 }
 
-static bool send_control(struct rh_engine *e, struct rh_upload *u, enum rh_send_kind kind,
-                         struct rh_action *action)
+/* ---- whose turn ---- */
+
+unsigned rh_plan_rank(const struct rh_upload *upload)
 {
-    struct rh_request *r = free_request(e);
-    if (r == NULL)
-        return false;
-    *r = (struct rh_request){.kind = kind};
-    return put_send(e, u, r, action);
+    if (upload->priority == RH_PRIORITY_MANUAL)
+        return 2;
+    return upload->priority == RH_PRIORITY_LIVE || !upload->sealed ? 0 : 1;
 }
 
-/* A part that waits and is due, or NULL. */
-static struct rh_request *due_part(const struct rh_engine *e, uint32_t index)
+/* Have the others had less than their share since live uploads are behind? */
+static bool owes_rest(const struct rh_engine *e)
 {
-    struct rh_request *first = NULL;
-    for (uint32_t i = 0; i < e->limits.parts_max; i++) {
-        struct rh_request *r = &e->requests[i];
-        if (r->phase == RH_REQUEST_WAITING && r->upload == index && r->retry_at_ms <= e->now_ms &&
-            r->abort_token == 0 && (first == NULL || r->range.offset < first->range.offset))
-            first = r;
-    }
-    return first;
+    uint64_t all = e->share_live_bytes + e->share_rest_bytes;
+    return e->share_rest_bytes * 100 < all * e->policy.share_min_percent;
 }
 
-static bool send_part(struct rh_engine *e, struct rh_upload *u, struct rh_action *action)
+static void note_share(struct rh_engine *e, unsigned rank, uint64_t bytes)
 {
-    uint32_t index = rh_engine_index(e, u);
-    uint32_t slots = count_parts(e, index, RH_REQUEST_FLYING);
-    struct rh_request *r = due_part(e, index);
-    /* Without set_aside parts go one after the other: one that waits for its retry keeps its slot.
-     */
-    if (!e->policy.set_aside)
-        slots += count_parts(e, index, RH_REQUEST_WAITING) - (r != NULL);
-    if (slots >= e->policy.parts_parallel + (RH_PLANTED("too-many-parts") ? 2 : 0))
-        return false;
-    if (e->limit_bytes_s > 0 && e->now_ms < e->pace_at_ms)
-        return false;
-    if (r != NULL) {
-        if (!has_trait(e, RH_TRAIT_FIXED_PARTS) && r->range.length > u->part_bytes)
-            r->range.length = cut_length(e, u, r->range, u->part_bytes);
-    } else {
-        struct rh_range range;
-        r = free_part(e, index);
-        if (r == NULL || !choose_part(e, u, &range))
-            return false;
-        *r = (struct rh_request){.kind = RH_SEND_PART, .range = range};
-        if (range.offset + range.length == rh_segments_end(&e->segments, &u->segments))
-            u->unsent_since_ms = RH_MS_NEVER;
-    }
-    r->crc_known = rh_segments_crc(&e->segments, &u->segments, r->range, &r->crc64);
-    return put_send(e, u, r, action);
-}
-
-/* All is up, but for parts set aside: they get one more round, then the upload fails for now. */
-static void last_chance(struct rh_engine *e, struct rh_upload *u)
-{
-    uint32_t index = rh_engine_index(e, u);
-    if (u->final_round) {
-        rh_upload_fail(e, u, RH_REASON_SET_ASIDE);
+    *(rank == 0 ? &e->share_live_bytes : &e->share_rest_bytes) += bytes;
+    if (e->share_live_bytes + e->share_rest_bytes <= SHARE_BYTES)
         return;
-    }
-    u->final_round = true;
-    for (uint32_t i = 0; i < e->limits.parts_max; i++) {
-        struct rh_request *r = &e->requests[i];
-        if (r->phase != RH_REQUEST_ASIDE || r->upload != index)
-            continue;
-        r->phase = RH_REQUEST_WAITING;
-        r->attempts = 0;
-        r->retry_at_ms = e->now_ms;
-    }
+    e->share_live_bytes /= 2;
+    e->share_rest_bytes /= 2;
 }
 
-/* A video of numbered parts has at least one: without it the server never hears that it is whole.
- */
-static bool send_empty(struct rh_engine *e, struct rh_upload *u, struct rh_action *action)
+/* What holds for parts of all uploads together. If the allowance is not there yet, says when. */
+static bool part_allowed(struct rh_engine *e, const struct totals *t, const struct choice *choice)
 {
-    struct rh_request *r = free_request(e);
-    if (r == NULL)
+    const struct rh_policy *p = &e->policy;
+    uint64_t length = choice->range.length;
+    bool shrunk = e->metered && p->metered == RH_METERED_SHRINK;
+    if (t->parts > 0 &&
+        (shrunk || (p->parts_parallel_all > 0 && t->parts >= p->parts_parallel_all)))
         return false;
-    *r = (struct rh_request){.kind = RH_SEND_PART, .crc_known = true};
-    return put_send(e, u, r, action);
-}
-
-static bool send_finish(struct rh_engine *e, struct rh_upload *u, struct rh_action *action)
-{
-    struct rh_books books = rh_upload_books(e, u);
-    uint32_t index = rh_engine_index(e, u);
-    if (!u->sealed)
+    if (t->parts > 0 && p->flight_bytes_max > 0 && t->bytes + length > p->flight_bytes_max)
         return false;
-    if (u->server_done)
-        return send_control(e, u, RH_SEND_FINISH, action);
-    if (count_parts(e, index, RH_REQUEST_FLYING) + count_parts(e, index, RH_REQUEST_WAITING) > 0)
-        return false;
-    if (u->size == 0 && has_trait(e, RH_TRAIT_FIXED_PARTS))
-        return send_empty(e, u, action);
-    if (rh_ledger_covers(&books, (struct rh_range){0, u->size}))
-        return send_control(e, u, RH_SEND_FINISH, action);
-    if (count_parts(e, index, RH_REQUEST_ASIDE) > 0) {
-        struct rh_range hole;
-        if (find_hole(e, u, &hole) && free_part(e, index) != NULL)
-            return false;
-        last_chance(e, u);
-        return !rh_upload_over(u) && send_part(e, u, action);
-    }
+    rh_ms at = rh_pace_ready(&e->pace, e->now_ms, length);
+    if (at <= e->now_ms)
+        return true;
+    e->pace_at_ms = at;
     return false;
 }
 
-/* Nothing but what keeps this very upload from sending; what holds for all is asked before. */
-static bool blocked(const struct rh_engine *e, const struct rh_upload *u)
+enum step { STEP_ON, STEP_STOP, STEP_SENT };
+
+struct walk {
+    struct totals totals;
+    bool live_behind;
+    bool pressed; /* only what can still end in the time left */
+    uint64_t fits;
+    struct rh_action *action;
+};
+
+/* Can it end in the time that is left? */
+static bool ends_in_time(struct rh_engine *e, struct rh_upload *u, uint64_t fits)
 {
-    return rh_upload_over(u) || u->user_paused || u->need_token ||
-           (u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms);
+    struct rh_books books = rh_upload_books(e, u);
+    return u->sealed && u->size - rh_ledger_bytes(&books) <= fits;
 }
 
-static bool try_upload(struct rh_engine *e, struct rh_upload *u, struct rh_action *action)
+static enum step visit(struct rh_engine *e, struct rh_upload *u, struct walk *w)
 {
-    uint32_t index = rh_engine_index(e, u);
-    if (blocked(e, u) || control_flying(e, index))
-        return false;
-    if (u->remote[0] == 0 || u->recheck) {
-        if (count_parts(e, index, RH_REQUEST_FLYING) > 0)
-            return false;
-        if (has_trait(e, RH_TRAIT_SEALED_ONLY) && !u->sealed)
-            return false;
-        return send_control(e, u, RH_SEND_CREATE, action);
+    struct choice choice;
+    unsigned rank = rh_plan_rank(u);
+    if (w->pressed && !ends_in_time(e, u, w->fits))
+        return STEP_ON;
+    if (!u->active && e->now_ms < e->gap_until_ms)
+        return STEP_ON;
+    enum turn turn = turn_of(e, u, &choice);
+    if (turn == TURN_NOTHING && u->flying == 0) {
+        u->active = false; /* it waits for bytes or for a retry: others may go */
+        rh_meter_stop(&u->meter);
     }
-    if (u->poll_at_ms != RH_MS_NEVER) {
-        if (e->now_ms < u->poll_at_ms)
-            return false;
-        u->doubt = true;
-        u->poll_at_ms = RH_MS_NEVER;
+    w->live_behind = w->live_behind || (rank == 0 && turn == TURN_FULL);
+    if (turn != TURN_READY)
+        return STEP_ON;
+    /* The first that could send waits until one of the others has ended: else its turn would never
+     * come. */
+    if (u->flying == 0 && w->totals.uploads >= e->policy.uploads_parallel)
+        return STEP_STOP;
+    bool body = choice.kind == RH_SEND_PART;
+    if (body && !part_allowed(e, &w->totals, &choice))
+        return STEP_STOP;
+    if (!send_choice(e, u, &choice, w->action))
+        return STEP_ON;
+    u->active = true;
+    note_share(e, rank, body ? choice.range.length : 0);
+    return STEP_SENT;
+}
+
+static enum step visit_rank(struct rh_engine *e, unsigned rank, struct walk *w)
+{
+    for (unsigned active = 2; active-- > 0;) {
+        for (uint32_t i = 0; i < e->count; i++) {
+            struct rh_upload *u = &e->uploads[e->order[i]];
+            if (u->active != (active == 1) || rh_upload_over(u) || rh_plan_rank(u) != rank)
+                continue;
+            enum step step = visit(e, u, w);
+            if (step != STEP_ON)
+                return step;
+        }
     }
-    if (u->doubt) {
-        /* Not beside parts in flight: what they add would be missing from the answer. */
-        if (count_parts(e, index, RH_REQUEST_FLYING) > 0)
-            return false;
-        return send_control(e, u, RH_SEND_ASK, action);
+    return STEP_ON;
+}
+
+static enum step walk(struct rh_engine *e, struct walk *w)
+{
+    static const uint8_t orders[2][RANKS] = {{0, 1, 2}, {1, 2, 0}};
+    const uint8_t *order = orders[owes_rest(e)];
+    for (unsigned i = 0; i < RANKS; i++) {
+        if (w->live_behind && order[i] > 0)
+            continue;
+        enum step step = visit_rank(e, order[i], w);
+        if (step != STEP_ON)
+            return step;
+        if (order[i] == 0 && !w->live_behind && !w->pressed)
+            e->share_live_bytes = e->share_rest_bytes = 0; /* it has all it needs */
     }
-    if (!u->server_done && rh_plan_bytes_missing(e, u)) {
-        rh_upload_fail(e, u, RH_REASON_BYTES_MISSING);
-        return false;
-    }
-    if (u->server_done)
-        return send_finish(e, u, action);
-    return send_part(e, u, action) || send_finish(e, u, action);
+    return STEP_ON;
 }
 
 /* A cancel is nobody's turn: it goes as soon as it can. */
 static bool try_cancels(struct rh_engine *e, struct rh_action *action)
 {
+    const struct choice choice = {.kind = RH_SEND_CANCEL};
     for (uint32_t i = 0; i < e->count; i++) {
         struct rh_upload *u = &e->uploads[e->order[i]];
         if (!u->cancel_wanted || u->remote[0] == 0 || u->need_token)
             continue;
+        if (rh_plan_foreign(e, u)) {
+            /* Only the other method could tell the server, which will see that nobody comes. */
+            u->cancel_wanted = false;
+            u->erase_now = true;
+            continue;
+        }
         if (u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms)
             continue;
-        if (!control_flying(e, e->order[i]) && send_control(e, u, RH_SEND_CANCEL, action))
+        if (u->flying == u->flying_parts && send_choice(e, u, &choice, action))
             return true;
     }
     return false;
@@ -411,34 +448,22 @@ static bool try_cancels(struct rh_engine *e, struct rh_action *action)
 
 bool rh_plan_next(struct rh_engine *engine, struct rh_action *action)
 {
-    if (!engine->leader || (!engine->online && !engine->policy.offline_is_attempt))
+    struct rh_engine *e = engine;
+    if (!e->leader || (!e->online && !e->policy.offline_is_attempt) || !rh_link_open(e))
         return false;
-    if (engine->now_ms < engine->left_until_ms)
+    if (e->now_ms < e->left_until_ms && e->left_until_ms - e->now_ms < LEFT_MS_MIN)
         return false;
-    if (try_cancels(engine, action))
+    struct walk w = {.totals = count(e), .fits = rh_link_fits(e), .action = action};
+    e->pace_at_ms = 0;
+    if (try_cancels(e, action))
         return true;
-    if (engine->held)
+    if (e->held || (e->metered && e->policy.metered == RH_METERED_WAIT))
         return false;
-    uint32_t active = 0;
-    for (uint32_t i = 0; i < engine->count; i++) {
-        struct rh_upload *u = &engine->uploads[engine->order[i]];
-        if (!u->active)
-            continue;
-        if (try_upload(engine, u, action))
-            return true;
-        if (rh_upload_flying(engine, u) || engine->now_ms < engine->pace_at_ms)
-            active++;
-        else
-            u->active = false; /* it waits for bytes or for a retry: others may go */
+    w.pressed = w.fits != UINT64_MAX;
+    enum step step = walk(e, &w);
+    if (step == STEP_ON && w.pressed) {
+        w.pressed = false;
+        step = walk(e, &w);
     }
-    if (engine->now_ms < engine->gap_until_ms)
-        return false;
-    for (uint32_t i = 0; i < engine->count && active < engine->policy.uploads_parallel; i++) {
-        struct rh_upload *u = &engine->uploads[engine->order[i]];
-        if (u->active || !try_upload(engine, u, action))
-            continue;
-        u->active = true;
-        return true;
-    }
-    return false;
+    return step == STEP_SENT;
 }

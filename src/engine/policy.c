@@ -10,7 +10,7 @@
 const struct rh_policy rh_policies[] = {
     {
         .name = "never-give-up",
-        .uploads_parallel = 1,
+        .uploads_parallel = 3,
         .parts_parallel = 2,
         .part_bytes = MIB,
         .part_bytes_min = 64 * KIB,
@@ -25,6 +25,12 @@ const struct rh_policy rh_policies[] = {
         .coding = RH_CODING_AUTO,
         .quota_ms = 30000,
         .free_under_pressure = true,
+        .parts_parallel_all = 4,
+        .flight_bytes_max = 8 * MIB,
+        .share_min_percent = 10,
+        .metered = RH_METERED_SHRINK,
+        .probe = true,
+        .spread_ms = 500,
     },
     {
         /* 000: whole takes, in order, one at a time; each failure counts, whatever its cause. */
@@ -60,7 +66,6 @@ const struct rh_policy rh_policies[] = {
         .retry_parts = true,
         .set_aside = true,
         .attempts_reset = true,
-        .unreachable_is_attempt = true,
         .backoff = RH_BACKOFF_TABLE,
         .delays_count = 5,
         .delays_ms = {1000, 2000, 4000, 8000, 16000},
@@ -68,6 +73,11 @@ const struct rh_policy rh_policies[] = {
         .idle_ms_max = 60000,
         .coding = RH_CODING_AUTO,
         .quota_ms = 30000,
+        .parts_parallel_all = 4,
+        .flight_bytes_max = 8 * MIB,
+        .share_min_percent = 10,
+        .probe = true,
+        .spread_ms = 500,
     },
     {
         /* 003: aligned parts of 1 MiB, one at a time; retry n waits 2^n s and up to 1 s more. */
@@ -91,6 +101,8 @@ const struct rh_policy rh_policies[] = {
         .coding = RH_CODING_AUTO,
         .quota_ms = 30000,
         .traits = RH_TRAIT_SEALED_ONLY | RH_TRAIT_FIXED_PARTS,
+        .probe = true,
+        .spread_ms = 500,
     },
     {
         /* 001: one chunk at a time, 2 s doubling to 60 s and staying there. */
@@ -110,6 +122,37 @@ const struct rh_policy rh_policies[] = {
         .coding = RH_CODING_AUTO,
         .quota_ms = 30000,
         .free_under_pressure = true,
+        .share_min_percent = 10,
+        .metered = RH_METERED_SHRINK,
+        .probe = true,
+        .spread_ms = 500,
+    },
+    {
+        /* 004: large files, in parts whose size follows the file's. */
+        .name = "bulk",
+        .uploads_parallel = 3,
+        .parts_parallel = 3,
+        .parts_parallel_all = 6,
+        .flight_bytes_max = 128 * MIB,
+        .part_bytes = 32 * MIB,
+        .steps_count = 2,
+        .steps = {{100 * MIB - 1, 8 * MIB}, {1024 * MIB, 16 * MIB}},
+        .part_bytes_min = 64 * KIB,
+        .part_wait_ms = 4000,
+        .retries_max = 3,
+        .retry_parts = true,
+        .backoff = RH_BACKOFF_TABLE,
+        .delays_count = 3,
+        .delays_ms = {1000, 2000, 4000},
+        .idle_ms_min = 15000,
+        .idle_ms_max = 60000,
+        .coding = RH_CODING_AUTO,
+        .quota_ms = 30000,
+        .free_under_pressure = true,
+        .share_min_percent = 10,
+        .metered = RH_METERED_SHRINK,
+        .probe = true,
+        .spread_ms = 500,
     },
 };
 const uint32_t rh_policies_count = sizeof rh_policies / sizeof rh_policies[0];
@@ -123,7 +166,7 @@ const struct rh_policy *rh_policy_find(struct rh_bytes name)
 }
 
 /* Every field that can be set. Enums and booleans are checked against `max`. */
-enum field_type { FIELD_U32, FIELD_BOOL, FIELD_BACKOFF, FIELD_KEEP, FIELD_CODING };
+enum field_type { FIELD_U32, FIELD_BOOL, FIELD_BACKOFF, FIELD_KEEP, FIELD_CODING, FIELD_METERED };
 
 struct field {
     char name[24];
@@ -146,10 +189,25 @@ struct field {
         "delays_ms." #i, offsetof(struct rh_policy, delays_ms[i]), FIELD_U32, 0, UINT32_MAX        \
     }
 
+#define STEP(i)                                                                                    \
+    {"steps." #i ".size_max", offsetof(struct rh_policy, steps[i].size_max), FIELD_U32, 0,         \
+     UINT32_MAX},                                                                                  \
+    {                                                                                              \
+        "steps." #i ".part_bytes", offsetof(struct rh_policy, steps[i].part_bytes), FIELD_U32, 1,  \
+            1u << 30                                                                               \
+    }
+
 static const struct field fields[] = {
     U32(uploads_parallel, 1, 64),
     U32(parts_parallel, 1, 64),
+    U32(parts_parallel_all, 0, 1024),
+    U32(flight_bytes_max, 0, UINT32_MAX),
     U32(part_bytes, 1, 1u << 30),
+    U32(steps_count, 0, RH_STEPS_MAX),
+    STEP(0),
+    STEP(1),
+    STEP(2),
+    STEP(3),
     U32(part_bytes_min, 1, 1u << 30),
     U32(part_wait_ms, 0, UINT32_MAX),
     U32(gap_ms, 0, UINT32_MAX),
@@ -179,6 +237,10 @@ static const struct field fields[] = {
     {"keep", 0, FIELD_KEEP, 0, RH_KEEP_FOR_GOOD},
     {"coding", 0, FIELD_CODING, 0, RH_CODING_ALWAYS},
     BOOL(free_under_pressure),
+    U32(share_min_percent, 0, 100),
+    {"metered", 0, FIELD_METERED, 0, RH_METERED_WAIT},
+    BOOL(probe),
+    U32(spread_ms, 0, 60000),
     U32(traits, 0, 15),
 };
 
@@ -205,6 +267,9 @@ enum rh_error rh_policy_set(struct rh_policy *policy, struct rh_bytes field, uin
             break;
         case FIELD_CODING:
             policy->coding = (enum rh_coding_use)value;
+            break;
+        case FIELD_METERED:
+            policy->metered = (enum rh_metered)value;
             break;
         }
         return RH_OK;

@@ -16,6 +16,8 @@ void rh_segment_list_init(struct rh_segment_list *list)
     list->first = RH_NO_INDEX;
     list->last = RH_NO_INDEX;
     list->count = 0;
+    list->released = 0;
+    list->gaps = false;
 }
 
 uint64_t rh_segments_end(const struct rh_segments *pool, const struct rh_segment_list *list)
@@ -34,6 +36,8 @@ enum rh_error rh_segments_append(struct rh_segments *pool, struct rh_segment_lis
         return RH_ERR_RANGE;
     if (pool->free == RH_NO_INDEX)
         return RH_ERR_LIMIT;
+    list->gaps = list->gaps || segment->offset != rh_segments_end(pool, list);
+    list->released += !segment->held;
     uint32_t at = pool->free;
     pool->free = pool->items[at].next;
     pool->items[at] = *segment;
@@ -78,10 +82,22 @@ uint32_t rh_segments_halve(struct rh_segments *pool, struct rh_segment_list *lis
         pool->items[next].next = pool->free;
         pool->free = next;
         list->count--;
+        list->released -= !a->held;
         freed++;
         at = a->next;
     }
     return freed;
+}
+
+void rh_segments_release(struct rh_segment_list *list, struct rh_segment *segment)
+{
+    list->released += segment->held;
+    segment->held = false;
+}
+
+bool rh_segments_whole(const struct rh_segment_list *list)
+{
+    return !list->gaps && list->released == 0;
 }
 
 struct rh_segment *rh_segments_at(const struct rh_segments *pool,

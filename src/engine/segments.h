@@ -28,6 +28,8 @@ struct rh_segment_list {
     uint32_t first;
     uint32_t last;
     uint32_t count;
+    uint32_t released; /* whose bytes are not held */
+    bool gaps;         /* between segments, or before the first */
 };
 
 void rh_segments_init(struct rh_segments *pool, struct rh_segment *items, uint32_t count);
@@ -41,6 +43,11 @@ void rh_segments_clear(struct rh_segments *pool, struct rh_segment_list *list);
 /* Merges neighbours in pairs; returns how many were freed. Coverage and checksums stay, detail is
  * lost. */
 uint32_t rh_segments_halve(struct rh_segments *pool, struct rh_segment_list *list);
+
+/* The shell may delete its bytes. */
+void rh_segments_release(struct rh_segment_list *list, struct rh_segment *segment);
+/* Is every byte up to the end held? */
+bool rh_segments_whole(const struct rh_segment_list *list);
 
 /* End of the last segment, 0 without one. */
 uint64_t rh_segments_end(const struct rh_segments *pool, const struct rh_segment_list *list);

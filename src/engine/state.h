@@ -6,6 +6,7 @@
 #include "engine/counters.h"
 #include "engine/ledger.h"
 #include "engine/meter.h"
+#include "engine/pace.h"
 #include "engine/patience.h"
 #include "engine/segments.h"
 #include "reelhaul/engine.h"
@@ -109,9 +110,18 @@ struct rh_upload {
     bool begun;            /* a request left, in whichever life */
     bool troubled;
 
-    uint32_t part_bytes;
+    enum rh_priority priority;
+    char method[RH_METHOD_MAX + 1]; /* that began it; "" before */
+    uint32_t geometry;              /* its largest part, fixed when it begins; 0 before */
+    uint32_t part_bytes;            /* the largest on this link; shrinks and grows back */
     uint32_t breaks;
     uint32_t full_parts;
+
+    /* Counted by plan.c at the beginning of each plan. */
+    uint32_t flying;       /* requests */
+    uint32_t flying_parts; /* among them */
+    uint32_t waiting_parts;
+    uint32_t aside_parts;
 
     struct rh_meter meter;
     bool persist_now;
@@ -149,8 +159,17 @@ struct rh_engine {
     enum rh_pressure pressure;
     rh_ms left_until_ms;
     rh_ms gap_until_ms;
-    rh_ms pace_at_ms;
+    struct rh_pace pace;
+    rh_ms pace_at_ms; /* a part waits for its allowance until then; 0: none does */
     uint64_t limit_bytes_s;
+    uint32_t limit_percent;
+    struct rh_meter uplink;    /* of all uploads, while something flies */
+    uint64_t share_live_bytes; /* started while live uploads were behind: theirs … */
+    uint64_t share_rest_bytes; /* … and of all others */
+    bool outage;               /* the server could not be reached: one request finds out */
+    uint32_t outage_failures;
+    uint32_t probe_token;
+    rh_ms probe_at_ms;
     rh_ms wake_told_ms;
     bool plan_idle; /* the planner found nothing and nothing happened since */
     char evicted[RH_UPLOAD_ID_MAX + 1];
@@ -197,6 +216,8 @@ void rh_upload_cancel(struct rh_engine *engine, struct rh_upload *upload);
 void rh_upload_stop(struct rh_engine *engine, struct rh_upload *upload);
 /* A failed upload, or its parts set aside, gets a new chance. */
 void rh_upload_revive(struct rh_engine *engine, struct rh_upload *upload);
+/* As if it had never begun on a server: nothing flies, waits or is vouched for. */
+void rh_upload_anew(struct rh_engine *engine, struct rh_upload *upload);
 void rh_upload_inactive(struct rh_engine *engine, struct rh_upload *upload);
 
 /* ---- outcome.c ---- */
@@ -214,11 +235,51 @@ void rh_fault_note(const struct rh_engine *engine, struct rh_upload *upload,
 /* The upload fails for this reason. */
 void rh_fault_end(const struct rh_engine *engine, struct rh_upload *upload, enum rh_reason reason);
 
+/* ---- link.c ---- */
+/* The largest part of an upload; before it begins, what it would be. */
+uint32_t rh_link_geometry(const struct rh_engine *engine, const struct rh_upload *upload);
+/* An upload begins: its geometry and its method stand from now on. */
+void rh_link_begin(const struct rh_engine *engine, struct rh_upload *upload);
+/* A request leaves; `waited`: its upload had nothing on its way, for a reason of its own. */
+void rh_link_started(struct rh_engine *engine, struct rh_upload *upload,
+                     const struct rh_request *request, bool waited);
+/* Body bytes left. After their request was counted: acknowledged, or its sent_bytes raised. */
+void rh_link_moved(struct rh_engine *engine, struct rh_upload *upload, uint64_t bytes);
+/* The limit, told or measured anew. */
+void rh_link_limit(struct rh_engine *engine);
+/* The network went, or came back. */
+void rh_link_network(struct rh_engine *engine, bool up);
+/* How a request ended: the server was heard, or it was not (or is too busy to be). */
+void rh_link_answered(struct rh_engine *engine, const struct rh_request *request,
+                      const struct rh_response *response);
+void rh_link_lost(struct rh_engine *engine, const struct rh_request *request, rh_ms retry_after_ms);
+/* After an outage: may this moment's request go? */
+bool rh_link_open(const struct rh_engine *engine);
+/* Bytes that can still leave in the time that is left to live; UINT64_MAX without such a time. */
+uint64_t rh_link_fits(const struct rh_engine *engine);
+/* Another method shall send the upload. RH_ERR_STATE. */
+enum rh_error rh_link_method(struct rh_engine *engine, struct rh_upload *upload, const char *name);
+
 /* ---- plan.c ---- */
 /* The next request to send, if there is one. */
 bool rh_plan_next(struct rh_engine *engine, struct rh_action *action);
+/* Whose turn comes first: 0 a recording in progress, 1 others, 2 manual ones. */
+unsigned rh_plan_rank(const struct rh_upload *upload);
+/* Was it begun by another method, which may still send it? */
+bool rh_plan_foreign(const struct rh_engine *engine, const struct rh_upload *upload);
+
+/* ---- hole.c ---- */
+/* The first bytes that are held, not vouched for, and in no part. */
+bool rh_hole_find(struct rh_engine *engine, struct rh_upload *upload, struct rh_range *hole);
 /* Is a hole left that nobody can fill? */
-bool rh_plan_bytes_missing(struct rh_engine *engine, struct rh_upload *upload);
+bool rh_hole_lost(struct rh_engine *engine, struct rh_upload *upload);
+/* The next new part. */
+bool rh_hole_next(struct rh_engine *engine, struct rh_upload *upload, struct rh_range *range);
+/* The largest part that may begin now; 0: none. */
+uint64_t rh_hole_part_max(const struct rh_engine *engine, const struct rh_upload *upload);
+/* The largest cut of the hole that fits in a part, on a segment boundary where one lies in it. */
+uint64_t rh_hole_cut(const struct rh_engine *engine, const struct rh_upload *upload,
+                     struct rh_range hole, uint64_t length_max);
 
 /* ---- record.c ---- */
 size_t rh_record_write(struct rh_engine *engine, struct rh_upload *upload);

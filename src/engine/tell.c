@@ -23,7 +23,8 @@ static struct rh_bytes text_of(const char *text, size_t max)
     return (struct rh_bytes){(const uint8_t *)text, size};
 }
 
-static enum rh_error told_added(struct rh_engine *e, struct rh_bytes id, uint64_t size)
+static enum rh_error told_added(struct rh_engine *e, struct rh_bytes id, uint64_t size,
+                                enum rh_priority priority)
 {
     if (!id_fits(id))
         return RH_ERR_SYNTAX;
@@ -39,6 +40,8 @@ static enum rh_error told_added(struct rh_engine *e, struct rh_bytes id, uint64_
     if (error != RH_OK)
         return error;
     u->size = size;
+    u->priority = priority;
+    u->part_bytes = rh_link_geometry(e, u);
     u->persist_now = true;
     return RH_OK;
 }
@@ -119,7 +122,7 @@ static void told_source_lost(struct rh_engine *e, struct rh_upload *u)
     struct rh_books books = rh_upload_books(e, u);
     u->source_lost = true;
     for (uint32_t i = u->segments.first; i != RH_NO_INDEX; i = e->segments.items[i].next)
-        e->segments.items[i].held = false;
+        rh_segments_release(&u->segments, &e->segments.items[i]);
     bool all_there = u->sealed && rh_ledger_covers(&books, (struct rh_range){0, u->size});
     if (!rh_upload_over(u) && !all_there)
         rh_upload_fail(e, u, RH_REASON_BYTES_MISSING);
@@ -176,6 +179,14 @@ static enum rh_error told_about(struct rh_engine *e, struct rh_upload *u,
     case RH_EVENT_SAMPLED:
         told_sampled(u, event);
         return RH_OK;
+    case RH_EVENT_PRIORITY:
+        if (event->priority.level > RH_PRIORITY_MANUAL)
+            return RH_ERR_SYNTAX;
+        u->persist_now = u->persist_now || u->priority != event->priority.level;
+        u->priority = event->priority.level;
+        return RH_OK;
+    case RH_EVENT_METHOD:
+        return rh_link_method(e, u, event->method.name);
     case RH_EVENT_CANCEL:
         return told_cancel(e, u);
     case RH_EVENT_RETRY:
@@ -204,6 +215,7 @@ static bool unreachable(const struct rh_upload *u)
 static void told_network(struct rh_engine *e, bool up, bool metered)
 {
     e->metered = metered;
+    rh_link_network(e, up);
     if (!up) {
         e->online = false;
         if (!e->policy.offline_is_attempt)
@@ -267,9 +279,10 @@ static void told_progress(struct rh_engine *e, uint32_t token, uint64_t bytes)
     bytes = bytes < r->range.length ? bytes : r->range.length;
     rh_patience_life(&e->patience, e->now_ms, e->now_ms - r->progress_ms);
     rh_count_bytes(e, u, bytes - r->sent_bytes);
-    rh_meter_add(&u->meter, e->now_ms, bytes - r->sent_bytes);
+    uint64_t moved = bytes - r->sent_bytes;
     r->sent_bytes = bytes;
     r->progress_ms = e->now_ms;
+    rh_link_moved(e, u, moved);
     rh_upload_progressed(e, u);
 }
 
@@ -321,7 +334,8 @@ static enum rh_error told_general(struct rh_engine *e, const struct rh_event *ev
         return RH_OK;
     case RH_EVENT_LIMIT:
         e->limit_bytes_s = event->limit.bytes_per_s;
-        e->pace_at_ms = 0;
+        e->limit_percent = event->limit.percent <= 100 ? event->limit.percent : 100;
+        rh_link_limit(e);
         return RH_OK;
     case RH_EVENT_HOLD:
     case RH_EVENT_RELEASE:
@@ -359,7 +373,7 @@ static bool about_upload(enum rh_event_kind kind)
 {
     return kind == RH_EVENT_SPOOLED || kind == RH_EVENT_SEALED || kind == RH_EVENT_SOURCE_LOST ||
            kind == RH_EVENT_CANCEL || kind == RH_EVENT_REMOVE || kind == RH_EVENT_SAMPLED ||
-           for_all(kind);
+           kind == RH_EVENT_PRIORITY || kind == RH_EVENT_METHOD || for_all(kind);
 }
 
 enum rh_error rh_engine_tell(struct rh_engine *engine, const struct rh_event *event)
@@ -376,7 +390,7 @@ enum rh_error rh_engine_tell(struct rh_engine *engine, const struct rh_event *ev
     if (id.size > RH_UPLOAD_ID_MAX) {
         error = RH_ERR_SYNTAX;
     } else if (event->kind == RH_EVENT_ADDED) {
-        error = told_added(engine, id, event->added.size);
+        error = told_added(engine, id, event->added.size, event->added.priority);
     } else if (event->kind == RH_EVENT_RECORD) {
         error = rh_counters_is(event->record.bytes) ? rh_counters_read(engine, event->record.bytes)
                                                     : rh_record_read(engine, event->record.bytes);

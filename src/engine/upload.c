@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One upload: what it looks like from outside, and the transitions that several causes share. */
+#include "base/mem.h"
 #include "engine/state.h"
 
 struct rh_books rh_upload_books(struct rh_engine *engine, struct rh_upload *upload)
@@ -43,6 +44,12 @@ static void idle_state(const struct rh_engine *e, const struct rh_upload *u,
     } else if (e->held) {
         *state = RH_UPLOAD_PAUSED;
         *reason = RH_REASON_HELD;
+    } else if (rh_plan_foreign(e, u)) {
+        *state = RH_UPLOAD_PAUSED;
+        *reason = RH_REASON_METHOD;
+    } else if (e->metered && e->policy.metered == RH_METERED_WAIT) {
+        *state = RH_UPLOAD_PAUSED;
+        *reason = RH_REASON_METERED;
     } else if (u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms) {
         *reason = u->wait_reason;
         if (*reason == RH_REASON_QUOTA || *reason == RH_REASON_OFFLINE)
@@ -90,9 +97,9 @@ void rh_upload_shown(const struct rh_engine *engine, const struct rh_upload *upl
     }
 }
 
-static void count_parts(const struct rh_engine *e, struct rh_snapshot *out)
+static void count_parts(uint32_t geometry, struct rh_snapshot *out)
 {
-    uint64_t part = e->policy.part_bytes;
+    uint64_t part = geometry;
     uint64_t all = out->total_bytes != RH_SIZE_UNKNOWN ? out->total_bytes : out->spooled_bytes;
     uint64_t total = all / part + (all % part != 0);
     uint64_t done = out->acked_bytes >= all ? total : out->acked_bytes / part;
@@ -143,10 +150,26 @@ void rh_upload_snapshot(const struct rh_engine *engine, const struct rh_upload *
     out->remaining_ms = RH_MS_NEVER;
     if (!rh_upload_over(upload)) {
         out->speed_bytes_s = rh_meter_speed(&upload->meter);
-        if (upload->size != RH_SIZE_UNKNOWN && upload->size >= out->sent_bytes)
-            out->remaining_ms = rh_meter_remaining(&upload->meter, upload->size - out->sent_bytes);
+        if (upload->size != RH_SIZE_UNKNOWN && out->state == RH_UPLOAD_UPLOADING)
+            out->remaining_ms = rh_meter_remaining(&upload->meter);
     }
-    count_parts(engine, out);
+    count_parts(rh_link_geometry(engine, upload), out);
+}
+
+void rh_upload_anew(struct rh_engine *engine, struct rh_upload *upload)
+{
+    uint32_t index = rh_engine_index(engine, upload);
+    rh_upload_stop(engine, upload);
+    for (uint32_t i = 0; i < engine->limits.parts_max; i++)
+        if (engine->requests[i].upload == index)
+            engine->requests[i].phase = RH_REQUEST_FREE;
+    rh_ledger_clear(&engine->ledger, &upload->acks);
+    rh_mem_set(upload->remote, 0, sizeof upload->remote);
+    upload->remote_state = RH_REMOTE_UNSAID;
+    upload->server_done = false;
+    upload->doubt = false;
+    upload->final_round = false;
+    upload->poll_at_ms = RH_MS_NEVER;
 }
 
 void rh_upload_changed(struct rh_upload *upload)

@@ -105,6 +105,8 @@ int32_t rh_web_init(uint32_t uploads, uint32_t segments, uint32_t intervals, uin
     if (memory == NULL)
         return RH_ERR_MEMORY;
     policy.traits |= rh_wire_traits(dialect);
+    struct rh_bytes name = view(0, dialect_size);
+    rh_mem_copy(policy.method, name.data, name.size <= RH_METHOD_MAX ? name.size : 0);
     engine = rh_engine_init(memory, &limits, &policy, seed);
     return RH_OK;
 }

@@ -22,8 +22,10 @@ const EVENTS = /** @type {const} */ ([
     'broken', 'part_crc',
     'storage', 'leader', 'leader_lost', 'left', 'pause', 'resume', 'cancel', 'retry', 'remove',
     'limit', 'hold', 'release',
-    'record', 'token', 'sampled',
+    'record', 'token', 'sampled', 'priority', 'method',
 ]);
+/** In the order of enum rh_priority. */
+const PRIORITIES = ['normal', 'live', 'manual'];
 /** @type {UploadState[]} */
 const STATES = ['pending', 'uploading', 'paused', 'completed', 'failed', 'cancelled'];
 /** @type {Reason[]} */
@@ -31,6 +33,7 @@ const REASONS = [
     'none', 'waiting', 'offline', 'backoff', 'user', 'held', 'quota', 'auth', 'bytes_missing',
     'rejected', 'attempts',
     'set_aside', 'superseded', 'conflict', 'not_leader', 'expired', 'malformed',
+    'metered', 'method',
 ];
 /** @type {Outcome[]} */
 export const OUTCOMES = [
@@ -234,7 +237,10 @@ export function writeEvent(w, event, now, wall) {
     w.text('upload' in event ? event.upload : '');
     switch (event.type) {
         case 'network': w.u8(event.up); w.u8(event.metered ?? false); break;
-        case 'added': w.u64(event.size ?? null); break;
+        case 'added':
+            w.u64(event.size ?? null);
+            w.u8(Math.max(0, PRIORITIES.indexOf(event.priority ?? 'normal')));
+            break;
         case 'spooled': w.u64(event.offset); w.u64(event.length); w.u64(event.crc64); break;
         case 'sealed': w.u64(event.size); w.u64(event.crc64); break;
         case 'progress': w.u32(event.token); w.u64(event.bytes); break;
@@ -242,7 +248,9 @@ export function writeEvent(w, event, now, wall) {
         case 'part_crc': w.u32(event.token); w.u64(event.crc64); break;
         case 'storage': w.u8(event.level); break;
         case 'left': w.u64(event.ms); break;
-        case 'limit': w.u64(event.bytesPerSecond); break;
+        case 'limit': w.u64(event.bytesPerSecond); w.u8(event.percent ?? 0); break;
+        case 'priority': w.u8(Math.max(0, PRIORITIES.indexOf(event.priority))); break;
+        case 'method': w.text(event.name); break;
         case 'record': w.long(event.bytes); break;
         case 'sampled': {
             w.text(event.mime);

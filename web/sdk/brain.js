@@ -19,7 +19,8 @@ export { BrainError, decodeAction };
 /**
  * @typedef {'none'|'waiting'|'offline'|'backoff'|'user'|'held'|'quota'|'auth'|'bytes_missing'
  *   |'rejected'|'attempts'
- *   |'set_aside'|'superseded'|'conflict'|'not_leader'|'expired'|'malformed'} Reason
+ *   |'set_aside'|'superseded'|'conflict'|'not_leader'|'expired'|'malformed'
+ *   |'metered'|'method'} Reason
  */
 /**
  * @typedef {'none'|'ok'|'done'|'incomplete'|'retry'|'too_busy'|'storage_full'|'unauthorized'
@@ -31,6 +32,8 @@ export { BrainError, decodeAction };
  *   |'UPLOAD_COMPLETE_FAILED'|'VALIDATION_ERROR'} Fault  only VALIDATION_ERROR is not retryable */
 /** @typedef {'identity'|'gzip'|'zstd'} Coding */
 
+/** @typedef {'normal'|'live'|'manual'} Priority */
+
 /**
  * What can be told. Any event may carry `now` (monotonic ms) and `wall` (ms since 1970); else the
  * clocks are read.
@@ -38,7 +41,7 @@ export { BrainError, decodeAction };
  * @typedef {(
  *   | {type: 'wake'|'leader_lost'|'hold'|'release'|'token'}
  *   | {type: 'network', up: boolean, metered?: boolean}
- *   | {type: 'added', upload: string, size?: number|null}
+ *   | {type: 'added', upload: string, size?: number|null, priority?: Priority}
  *   | {type: 'spooled', upload: string, offset: number, length: number, crc64: bigint}
  *   | {type: 'sealed', upload: string, size: number, crc64: bigint}
  *   | {type: 'source_lost'|'pause'|'resume'|'cancel'|'retry'|'remove', upload: string}
@@ -48,7 +51,9 @@ export { BrainError, decodeAction };
  *   | {type: 'storage', level: 0|1|2}
  *   | {type: 'leader', lease?: string, number?: number}
  *   | {type: 'left', ms: number}
- *   | {type: 'limit', bytesPerSecond: number}
+ *   | {type: 'limit', bytesPerSecond: number, percent?: number}
+ *   | {type: 'priority', upload: string, priority: Priority}
+ *   | {type: 'method', upload: string, name: string}
  *   | {type: 'record', bytes: Uint8Array}
  *   | {type: 'sampled', upload: string, mime: string, codings: Coding[], plainBytes?: number,
  *      codedBytes?: number, coderBytesPerSecond?: number}

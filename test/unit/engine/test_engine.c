@@ -219,23 +219,22 @@ static void pressure_frees_what_receipts_cover(void **state)
     bench_free(b);
 }
 
-static void the_last_moments_start_nothing_and_persist(void **state)
+static void the_last_moments_persist_and_begin_nothing(void **state)
 {
     (void)state;
     struct bench *b = bench_new("sequential");
     start(b, "a", 3 * MIB, MIB);
     struct rh_event event = event_of(RH_EVENT_LEFT, "");
-    event.left.ms = 1000;
+    event.left.ms = 40; /* not enough for anything */
     answer_part(b, find_send(b, 0));
     uint32_t token = find_send(b, 0)->send.token;
     bench_tell(b, event);
-    assert_int_equal(count_kind(b, RH_ACTION_PERSIST), 2); /* its own, and the counters */
     assert_non_null(find_action(b, RH_ACTION_PERSIST, "a"));
     answer_part(b, &(struct rh_action){
                        .kind = RH_ACTION_SEND,
                        .send = {.token = token, .kind = RH_SEND_PART, .range = {MIB, MIB}}});
     assert_null(find_send(b, 0));
-    assert_true(bench_until_send(b, 1001)); /* it lived on */
+    assert_true(bench_until_send(b, 41)); /* it lived on */
     bench_free(b);
 }
 
@@ -253,7 +252,7 @@ int main(void)
         cmocka_unit_test(progress_is_told_at_most_four_times_a_second),
         cmocka_unit_test(nothing_happens_without_an_event),
         cmocka_unit_test(pressure_frees_what_receipts_cover),
-        cmocka_unit_test(the_last_moments_start_nothing_and_persist),
+        cmocka_unit_test(the_last_moments_persist_and_begin_nothing),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }

@@ -145,8 +145,8 @@ static void obey(struct world *w, const struct rh_action *a)
         break;
     case RH_ACTION_PERSIST:
         if (u == NULL) {
-            w->counters_size = a->persist.bytes.size;
-            memcpy(w->counters, a->persist.bytes.data, w->counters_size);
+            memcpy(w->record, a->persist.bytes.data, a->persist.bytes.size);
+            w->record_size = a->persist.bytes.size;
             break;
         }
         memcpy(u->record, a->persist.bytes.data, a->persist.bytes.size);
@@ -288,9 +288,9 @@ static void crash(struct world *w)
     w->offline = false;
     w->paused = false;
     w->deposed = true;
-    if (w->counters_size > 0) {
+    if (w->record_size > 0) {
         struct rh_event event = {.kind = RH_EVENT_RECORD};
-        event.record.bytes = (struct rh_bytes){w->counters, w->counters_size};
+        event.record.bytes = (struct rh_bytes){w->record, w->record_size};
         tell(w, event);
     }
     for (unsigned i = 0; i < WORLD_UPLOADS; i++) {

@@ -78,8 +78,8 @@ struct world {
     bool deposed;
     bool paused;
     uint32_t generation;
-    uint8_t counters[1024]; /* the engine's own record */
-    size_t counters_size;
+    uint8_t record[RH_RECORD_MAX]; /* the engine's own */
+    size_t record_size;
     struct world_upload uploads[WORLD_UPLOADS];
     struct world_flight flights[WORLD_FLIGHTS];
     world_sink sink;
