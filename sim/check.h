@@ -39,6 +39,7 @@ struct sim_object {
     struct sim_ranges acked; /* what the receiver vouched for */
     bool deleting;           /* somebody asked for its deletion */
     bool done;
+    bool rotten;        /* its bytes changed at rest */
     bool tainted;       /* it vouched, saying so, for bytes that came damaged */
     uint64_t lease_max; /* of the number of the only lease, among successful writes */
 };

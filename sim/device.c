@@ -52,6 +52,13 @@ static struct sim_device *device_of_life(struct sim *sim, uint64_t life)
 
 static void slice(struct sim *sim, void *context, uint64_t life);
 
+/* ENOSPC: the recorder keeps what it has in memory and tries again. */
+static bool spool_is_full(struct sim *sim, const struct sim_take *take)
+{
+    return sim->weather[SIM_SPOOL_FULL] && sim_chance(sim, 500) &&
+           sim_fires(sim, take->upload, SIM_SPOOL_FULL);
+}
+
 static void segment_durable(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_take *take = context;
@@ -59,6 +66,10 @@ static void segment_durable(struct sim *sim, void *context, uint64_t life)
     struct rh_event event;
     if (device == NULL || take->gone || take->upload->cancelled)
         return;
+    if (spool_is_full(sim, take)) {
+        sim_in(sim, sim_between(sim, 100, 2000), segment_durable, take, life);
+        return;
+    }
     const struct sim_segment *segment = sim_take_sync(take);
     if (segment == NULL)
         return;
@@ -77,6 +88,10 @@ static void slice(struct sim *sim, void *context, uint64_t life)
     struct sim_device *device = sim->ending ? NULL : device_of_life(sim, life);
     if (device == NULL || take->over || take->upload->cancelled)
         return;
+    if (spool_is_full(sim, take)) {
+        sim_in(sim, sim_between(sim, 100, 2000), slice, take, life);
+        return;
+    }
     uint64_t left = take->upload->planned - sim_take_end(take, false);
     uint64_t length = left;
     if (left > 1)
@@ -199,7 +214,7 @@ void sim_device_crash(struct sim *sim, struct sim_device *device)
     device->crash_in = 0;
     for (size_t i = 0; i < SIM_TABS; i++)
         sim_tab_stop(sim, &device->tabs[i]);
-    sim_spool_crash(&device->spool);
+    sim_spool_crash(sim, &device->spool);
     sim_in(sim, sim_between(sim, 100, 30000), restart, device, device->life);
 }
 

@@ -108,6 +108,7 @@ static const struct fault faults[SIM_FAULTS] = {
     [SIM_USER_HOLD] = {"user-hold", USER},
     [SIM_UNSYNCED_LOST] = {"unsynced-lost", DISK},
     [SIM_NAMES_LOST] = {"names-lost", DISK},
+    [SIM_SPOOL_LOST] = {"spool-lost", CLIENT},
     [SIM_LAX_LEDGER] = {"lax-ledger", CLIENT},
     [SIM_EXPIRY] = {"expiry", SERVER},
     [SIM_CUTS] = {"cuts", CUTS},

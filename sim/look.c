@@ -5,6 +5,7 @@
 
 #include "base/crc64.h"
 #include "inside.h"
+#include "vault/store_files_paths.h"
 
 struct view {
     const struct sim_receiver *r;
@@ -164,6 +165,103 @@ bool sim_receiver_whole(struct sim *sim, const struct sim_object *object, const 
             *why = "the object has another size";
             return false;
         }
+    }
+    return true;
+}
+
+/* ---- bytes that change at rest ---- */
+
+static struct sim_object *owner_in(struct sim *sim, const struct rh_upload_rows *rows,
+                                   const char *path)
+{
+    struct rh_store_target target = {.upload = ""};
+    char text[RH_PATH_MAX];
+    strcpy(target.upload, rows->row.id);
+    strcpy(target.session, rows->row.session);
+    strcpy(target.name, rows->row.name);
+    strcpy(target.mime, rows->row.mime);
+    bool is_its =
+        (rh_path_incoming(&target, text, sizeof text) == RH_OK && strcmp(text, path) == 0) ||
+        (rh_path_object(&target, text, sizeof text) == RH_OK && strcmp(text, path) == 0) ||
+        (rh_path_waiting_root(&target, text, sizeof text) == RH_OK &&
+         strncmp(text, path, strlen(text)) == 0);
+    for (size_t i = 0; is_its && i < sim->check.object_count; i++) {
+        if (strcmp(sim->check.objects[i]->id, rows->row.id) == 0)
+            return sim->check.objects[i];
+    }
+    return NULL;
+}
+
+struct sim_object *sim_receiver_owner(struct sim *sim, const char *path)
+{
+    const struct rh_catalog *catalog = sim->receiver->catalog;
+    struct sim_object *owner = NULL;
+    for (size_t i = 0; i < rh_catalog_model_upload_count(catalog) && owner == NULL; i++)
+        owner = owner_in(sim, rh_catalog_model_upload_at(catalog, i), path);
+    return owner;
+}
+
+bool sim_receiver_flip(struct sim *sim, const struct sim_object *object)
+{
+    struct view view;
+    const char *why = "";
+    const struct rh_range *range = &object->acked.items[sim_plan_below(sim, object->acked.count)];
+    uint64_t offset = range->offset + sim_plan_below(sim, range->length);
+    if (!open_view(sim, object, &view, &why))
+        return false;
+    struct rh_store *store = sim->receiver->store;
+    if (view.rows->row.state == RH_UPLOAD_DONE)
+        return rh_store_model_flip(store, &view.target, RH_MODEL_OBJECT, 0, offset);
+    for (size_t i = 0; i < view.rows->interval_count; i++) {
+        const struct rh_interval *it = &view.rows->intervals[i];
+        if (it->offset <= offset && offset < it->offset + it->length)
+            return rh_store_model_flip(store, &view.target, RH_MODEL_IN_PLACE, 0, offset);
+    }
+    uint64_t part = view.upload->part_bytes;
+    const struct rh_chunk_row *row = part == 0 ? NULL : chunk_of(&view, offset / part);
+    return row != NULL && row->waiting &&
+           rh_store_model_flip(store, &view.target, RH_MODEL_CHUNK, row->index, offset % part);
+}
+
+/* Whether these bytes have the checksum that the catalog says. */
+static bool has_crc(const struct view *view, enum rh_store_model_file which, uint64_t index,
+                    const struct rh_interval *range)
+{
+    size_t size = 0;
+    const uint8_t *bytes =
+        rh_store_model_look(view->r->store, &view->target, which, index, true, &size);
+    return bytes != NULL && range->offset + range->length <= size &&
+           rh_crc64_update(0, bytes + range->offset, (size_t)range->length) == range->crc64;
+}
+
+bool sim_receiver_shows_rot(struct sim *sim, const struct sim_object *object)
+{
+    struct view view;
+    const char *why = "";
+    if (!open_view(sim, object, &view, &why))
+        return true;
+    const struct rh_upload_row *row = &view.rows->row;
+    if (row->state == RH_UPLOAD_LOST || row->state == RH_UPLOAD_EXPIRED)
+        return true;
+    if (row->state == RH_UPLOAD_DONE) {
+        struct rh_interval whole = {.length = row->total, .crc64 = row->crc64};
+        return sim_receiver_whole(sim, object, &why) || !has_crc(&view, RH_MODEL_OBJECT, 0, &whole);
+    }
+    for (size_t i = 0; i < view.rows->interval_count; i++) {
+        if (!has_crc(&view, RH_MODEL_IN_PLACE, 0, &view.rows->intervals[i]))
+            return true;
+    }
+    for (size_t i = 0; i < view.rows->chunk_count; i++) {
+        const struct rh_chunk_row *chunk = &view.rows->chunks[i];
+        struct rh_interval whole = {.length = chunk->length, .crc64 = chunk->crc64};
+        if (chunk->waiting && chunk->length > 0 &&
+            !has_crc(&view, RH_MODEL_CHUNK, chunk->index, &whole))
+            return true;
+    }
+    for (size_t i = 0; i < object->acked.count; i++) {
+        const struct rh_range *range = &object->acked.items[i];
+        if (!sim_receiver_holds(sim, object, range->offset, range->length, &why))
+            return false; /* other bytes, and every checksum fits them */
     }
     return true;
 }

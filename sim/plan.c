@@ -22,6 +22,7 @@ static uint32_t chance_of_regime(size_t fault)
     switch (fault) {
     case SIM_UNSYNCED_LOST:
     case SIM_NAMES_LOST:
+    case SIM_SPOOL_LOST:
         return 900;
     case SIM_CUTS:
         return 60;
@@ -90,6 +91,12 @@ static void end_weather(struct sim *sim, void *context, uint64_t which)
         set_weather(sim, (size_t)which, false);
 }
 
+/* Weather that only raises chances: what comes of it is counted where it happens. */
+static bool counts_itself(size_t weather)
+{
+    return (weather >= SIM_WRITE_FULL && weather <= SIM_READ_FAILS) || weather == SIM_SPOOL_FULL;
+}
+
 static void change_weather(struct sim *sim, void *context, uint64_t life)
 {
     size_t which = SIM_FATES + (size_t)sim_plan_below(sim, SIM_WEATHERS - SIM_FATES);
@@ -100,6 +107,7 @@ static void change_weather(struct sim *sim, void *context, uint64_t life)
         return;
     if (sim->plan.rates[which] != 0 && !sim->weather[which] &&
         sim_fires(sim, NULL, (enum sim_fault)which)) {
+        sim->fired[which] -= counts_itself(which);
         set_weather(sim, which, true);
         sim_in(sim, lasts_ms, end_weather, NULL, which);
     }
@@ -160,6 +168,12 @@ static void strike(struct sim *sim, enum sim_fault blow)
     case SIM_COMMIT_FAILS:
     case SIM_RECEIVER_DRAIN:
         strike_receiver(sim, blow);
+        break;
+    case SIM_BIT_ROT:
+        sim_receiver_rot(sim);
+        break;
+    case SIM_MISDIRECTED:
+        sim_receiver_misdirect(sim);
         break;
     case SIM_SENDER_CRASH:
         if (sim_device_has_session(device) && sim_fires(sim, NULL, blow))

@@ -293,6 +293,8 @@ static void tick(struct sim *sim, void *context, uint64_t life)
     sim_in(sim, sim->now_ms - busy_ms < BUSY_MS ? 1000 : 60000, tick, r, life);
 }
 
+static rh_disk_strikes strikes;
+
 /* ---- life ---- */
 
 /* Through the front the api writes: nothing may land on what was vouched for. */
@@ -348,6 +350,7 @@ struct sim_receiver *sim_receiver_create(struct sim *sim)
     r->catalog = rh_catalog_model_open();
     RH_ASSERT(r->store != NULL);
     RH_ASSERT(r->catalog != NULL);
+    rh_store_model_set_strikes(r->store, strikes, r);
     rh_store_model_skip_name_sync(r->store, RH_PLANTED("no-directory-sync"));
     r->front.ops = &front_ops;
     rh_vault_limits_default(&r->limits);
@@ -387,6 +390,57 @@ void sim_receiver_destroy(struct sim_receiver *r)
 }
 
 /* ---- faults ---- */
+
+/* From then on nobody can tell what a look at it gives; but what it is must show. */
+static void rots(struct sim *sim, struct sim_object *object)
+{
+    sim_note(sim, object->upload, "bytes at rest change");
+    object->rotten = true;
+    object->upload->hopeless = true;
+}
+
+/* The disk asks before a fault strikes. */
+static bool strikes(void *context, enum rh_disk_fault fault, const char *path)
+{
+    static const enum sim_fault names[] = {
+        [RH_DISK_SYNC_IO] = SIM_SYNC_FAILS,    [RH_DISK_WRITE_IO] = SIM_WRITE_FAILS,
+        [RH_DISK_WRITE_FULL] = SIM_WRITE_FULL, [RH_DISK_OPEN_IO] = SIM_OPEN_FAILS,
+        [RH_DISK_READ_IO] = SIM_READ_FAILS,    [RH_DISK_BYTES_LOST] = SIM_UNSYNCED_LOST,
+        [RH_DISK_NAMES_LOST] = SIM_NAMES_LOST, [RH_DISK_MISDIRECTED] = SIM_MISDIRECTED,
+    };
+    struct sim_receiver *r = context;
+    struct sim_object *owner = NULL;
+    if (r->sim->healed || r->sim->ending || r->sim->plan.rates[names[fault]] == 0)
+        return false;
+    if (fault == RH_DISK_MISDIRECTED) {
+        owner = sim_receiver_owner(r->sim, path);
+        if (owner == NULL || !sim_fires(r->sim, owner->upload, names[fault]))
+            return false;
+        rots(r->sim, owner);
+        return true;
+    }
+    return sim_fires(r->sim, NULL, names[fault]);
+}
+
+void sim_receiver_rot(struct sim *sim)
+{
+    struct sim_check *check = &sim->check;
+    if (check->object_count == 0)
+        return;
+    struct sim_object *object = check->objects[sim_plan_below(sim, check->object_count)];
+    if (object->deleting || object->acked.count == 0 || object->upload->cancelled ||
+        !sim_fires(sim, object->upload, SIM_BIT_ROT))
+        return;
+    if (sim_receiver_flip(sim, object))
+        rots(sim, object);
+    else
+        sim->fired[SIM_BIT_ROT]--;
+}
+
+void sim_receiver_misdirect(struct sim *sim)
+{
+    rh_store_model_misdirect(sim->receiver->store, true);
+}
 
 bool sim_receiver_is_up(const struct sim *sim)
 {
@@ -429,10 +483,12 @@ void sim_receiver_weather(struct sim *sim)
     faults.sync_io_ppm = sim->weather[SIM_SYNC_FAILS] ? 200000 : 0;
     faults.write_io_ppm = sim->weather[SIM_WRITE_FAILS] ? 30000 : 0;
     faults.write_full_ppm = sim->weather[SIM_WRITE_FULL] ? 50000 : 0;
+    faults.read_io_ppm = sim->weather[SIM_READ_FAILS] ? 300000 : 0;
     faults.open_io_ppm = sim->weather[SIM_OPEN_FAILS] ? 20000 : 0;
     if (sim->healed) {
         /* What was armed does not strike any more. */
         rh_store_model_stop_after(store, UINT64_MAX / 2);
+        rh_store_model_misdirect(store, false);
         rh_catalog_model_fail(sim->receiver->catalog, UINT64_MAX / 2, RH_ERR_IO, false);
     }
     rh_store_model_set_faults(store, &faults);

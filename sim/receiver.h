@@ -28,6 +28,9 @@ void sim_receiver_crash(struct sim *, enum sim_death);
 void sim_receiver_crash_after(struct sim *, uint64_t steps); /* steps of the store */
 void sim_receiver_fail_commit(struct sim *);
 void sim_receiver_drain(struct sim *);
+/* A bit of what was vouched for flips at rest; the next sync lets a sector land elsewhere. */
+void sim_receiver_rot(struct sim *);
+void sim_receiver_misdirect(struct sim *);
 void sim_receiver_weather(struct sim *); /* the weather changed */
 
 /*
@@ -38,6 +41,13 @@ bool sim_receiver_holds(struct sim *, const struct sim_object *, uint64_t offset
                         const char **why);
 /* Whether it is done as one whole object, equal to the source, with nothing left beside it. */
 bool sim_receiver_whole(struct sim *, const struct sim_object *, const char **why);
+/* Where bytes at rest changed: whether they are the source's all the same, or a checksum of the
+ * catalog shows it (which is what fsck looks at), or the vault itself said so. */
+bool sim_receiver_shows_rot(struct sim *, const struct sim_object *);
+/* The object that has this file; NULL: none that anybody was told of. */
+struct sim_object *sim_receiver_owner(struct sim *, const char *path);
+/* Flips one bit of what it vouched for; false: it has nothing. */
+bool sim_receiver_flip(struct sim *, const struct sim_object *);
 /* How many rows that live carry this name; and how many of them are done. */
 size_t sim_receiver_named(struct sim *, const char *name, size_t *done_count);
 

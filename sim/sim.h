@@ -87,6 +87,7 @@ enum sim_fault {
     /* regimes */
     SIM_UNSYNCED_LOST, /* power loss takes unsynced bytes, whole or torn at sectors */
     SIM_NAMES_LOST,    /* power loss takes names and renames that were not synced */
+    SIM_SPOOL_LOST,    /* a crash of a device takes segments that were not synced */
     SIM_LAX_LEDGER,    /* a sender's records may be lost with a crash of its device */
     SIM_EXPIRY,        /* the receiver expires what nobody was told of */
     SIM_CUTS,          /* every connection is cut every T seconds, for ever */

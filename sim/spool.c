@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/crc64.h"
+#include "sim.h"
 
 struct sim_take *sim_spool_take(struct sim_spool *spool, const char *name)
 {
@@ -108,10 +109,14 @@ void sim_take_erase_record(struct sim_take *take)
     sim_take_sync_record(take);
 }
 
-void sim_spool_crash(struct sim_spool *spool)
+void sim_spool_crash(struct sim *sim, struct sim_spool *spool)
 {
     for (size_t i = 0; i < spool->count; i++) {
         struct sim_take *take = &spool->takes[i];
+        bool spared = sim->plan.rates[SIM_SPOOL_LOST] == 0;
+        if (take->count > take->durable &&
+            (spared || !sim_fires(sim, take->upload, SIM_SPOOL_LOST)))
+            take->durable = take->count;
         take->count = take->durable;
         put(&take->record, &take->record_size, take->record_durable, take->record_durable_size);
     }

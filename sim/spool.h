@@ -49,7 +49,7 @@ void sim_take_forget(struct sim_take *, uint64_t offset, uint64_t length);
 void sim_take_persist(struct sim_take *, struct rh_bytes record, bool durable);
 void sim_take_erase_record(struct sim_take *);
 void sim_take_sync_record(struct sim_take *);
-void sim_spool_crash(struct sim_spool *);
+void sim_spool_crash(struct sim *, struct sim_spool *);
 void sim_spool_finish(struct sim_spool *);
 
 #endif

@@ -78,6 +78,8 @@ static void persist(struct sim *sim, struct sim_tab *tab, const struct rh_action
     bool lax = sim->plan.rates[SIM_LAX_LEDGER] != 0 && !sim->healed;
     if (is_fenced(tab) || take == NULL)
         return;
+    lax = (lax && sim_fires(sim, take->upload, SIM_LAX_LEDGER)) ||
+          (sim->weather[SIM_SPOOL_FULL] && sim_fires(sim, take->upload, SIM_SPOOL_FULL));
     sim_take_persist(take, action->persist.bytes, !lax);
     if (lax)
         sim_in(sim, sim_below(sim, 3000), sync_record, device, device->life);

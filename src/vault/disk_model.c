@@ -144,15 +144,36 @@ static bool chance(struct rh_disk *disk, uint32_t ppm)
     return ppm != 0 && rh_rng_below(&disk->rng, 1000000) < ppm;
 }
 
-/* Each dirty sector made it, or did not. */
-static void crash_file(struct rh_disk *disk, struct rh_disk_file *file)
+static bool strikes(struct rh_disk *disk, enum rh_disk_fault fault, const char *path)
 {
-    size_t size = rh_rng_below(&disk->rng, 2) == 0 ? file->durable_size : file->size;
+    return disk->strikes == NULL || disk->strikes(disk->strikes_context, fault, path);
+}
+
+static bool befalls(struct rh_disk *disk, uint32_t ppm, enum rh_disk_fault fault)
+{
+    return chance(disk, ppm) && strikes(disk, fault, "");
+}
+
+static bool is_dirty(const struct rh_disk_file *file)
+{
+    for (size_t i = 0; i < file->dirty_cap; i++) {
+        if (file->dirty[i] != 0)
+            return true;
+    }
+    return file->size != file->durable_size;
+}
+
+/* Each dirty sector made it, or did not. */
+static void crash_file(struct rh_disk *disk, struct rh_disk_file *file, const char *path)
+{
+    bool spared = !is_dirty(file) || !strikes(disk, RH_DISK_BYTES_LOST, path);
+    size_t size = !spared && rh_rng_below(&disk->rng, 2) == 0 ? file->durable_size : file->size;
     file->durable = bigger(file->durable, &file->durable_cap, file->size, 1);
     for (size_t i = 0; i * RH_SECTOR < file->size; i++) {
         size_t from = i * RH_SECTOR;
         size_t length = file->size - from < RH_SECTOR ? file->size - from : RH_SECTOR;
-        if (i >= file->dirty_cap || file->dirty[i] == 0 || rh_rng_below(&disk->rng, 2) == 0)
+        if (i >= file->dirty_cap || file->dirty[i] == 0 ||
+            (!spared && rh_rng_below(&disk->rng, 2) == 0))
             continue;
         memcpy(file->durable + from, file->seen + from, length);
         if (from + length > size)
@@ -175,14 +196,18 @@ static void crash_file(struct rh_disk *disk, struct rh_disk_file *file)
 
 void rh_disk_crash(struct rh_disk *disk)
 {
-    settle_pending(disk, (size_t)rh_rng_below(&disk->rng, disk->pending_count + 1));
+    size_t kept = (size_t)rh_rng_below(&disk->rng, disk->pending_count + 1);
+    if (kept < disk->pending_count && !strikes(disk, RH_DISK_NAMES_LOST, ""))
+        kept = disk->pending_count;
+    settle_pending(disk, kept);
     while (disk->seen.count > 0)
         unname(disk, &disk->seen, disk->seen.items[0].path);
     for (size_t i = 0; i < disk->durable.count; i++) {
-        crash_file(disk, disk->durable.items[i].file);
+        crash_file(disk, disk->durable.items[i].file, disk->durable.items[i].path);
         name(disk, &disk->seen, disk->durable.items[i].path, disk->durable.items[i].file);
     }
     disk->stop_at = 0;
+    disk->misdirects = false;
 }
 
 /* ---- Files ---- */
@@ -192,7 +217,7 @@ enum rh_error rh_disk_open(struct rh_disk *disk, const char *path, bool make,
 {
     struct rh_disk_file *file = rh_disk_find(&disk->seen, path);
     *out = NULL;
-    if (!step(disk) || chance(disk, disk->faults.open_io_ppm))
+    if (!step(disk) || befalls(disk, disk->faults.open_io_ppm, RH_DISK_OPEN_IO))
         return RH_ERR_IO;
     if (file == NULL && !make)
         return RH_ERR_UNKNOWN;
@@ -238,12 +263,15 @@ static enum rh_error resize(struct rh_disk *disk, struct rh_disk_file *file, uin
 enum rh_error rh_disk_write(struct rh_disk *disk, struct rh_disk_file *file, uint64_t offset,
                             const void *data, size_t size)
 {
-    if (!step(disk) || chance(disk, disk->faults.write_io_ppm))
+    enum rh_error result = RH_OK;
+    if (!step(disk) || befalls(disk, disk->faults.write_io_ppm, RH_DISK_WRITE_IO))
         return RH_ERR_IO;
-    if (chance(disk, disk->faults.write_full_ppm))
-        return RH_ERR_FULL;
+    if (befalls(disk, disk->faults.write_full_ppm, RH_DISK_WRITE_FULL)) {
+        size = (size_t)rh_rng_below(&disk->rng, size + 1);
+        result = RH_ERR_FULL;
+    }
     if (size == 0)
-        return RH_OK;
+        return result;
     if (offset + size > file->size) {
         enum rh_error error = resize(disk, file, offset + size);
         if (error != RH_OK)
@@ -251,6 +279,13 @@ enum rh_error rh_disk_write(struct rh_disk *disk, struct rh_disk_file *file, uin
     }
     memcpy(file->seen + offset, data, size);
     dirty(file, offset, size);
+    return result;
+}
+
+enum rh_error rh_disk_read(struct rh_disk *disk)
+{
+    if (rh_disk_is_stopped(disk) || befalls(disk, disk->faults.read_io_ppm, RH_DISK_READ_IO))
+        return RH_ERR_IO;
     return RH_OK;
 }
 
@@ -261,9 +296,33 @@ enum rh_error rh_disk_cut(struct rh_disk *disk, struct rh_disk_file *file, uint6
     return resize(disk, file, size);
 }
 
+static const char *path_of(const struct rh_disk *disk, const struct rh_disk_file *file)
+{
+    for (size_t i = 0; i < disk->seen.count; i++) {
+        if (disk->seen.items[i].file == file)
+            return disk->seen.items[i].path;
+    }
+    return "";
+}
+
+/* Two sectors of which one was meant: both have the same bytes now, and nobody is told. */
+static void misdirect(struct rh_disk *disk, struct rh_disk_file *file)
+{
+    size_t sectors = file->durable_size / RH_SECTOR;
+    if (!disk->misdirects || sectors < 2)
+        return;
+    size_t from = (size_t)rh_rng_below(&disk->rng, sectors);
+    size_t to = (from + 1 + (size_t)rh_rng_below(&disk->rng, sectors - 1)) % sectors;
+    if (memcmp(file->durable + to * RH_SECTOR, file->durable + from * RH_SECTOR, RH_SECTOR) == 0 ||
+        !strikes(disk, RH_DISK_MISDIRECTED, path_of(disk, file)))
+        return;
+    disk->misdirects = false;
+    memcpy(file->durable + to * RH_SECTOR, file->durable + from * RH_SECTOR, RH_SECTOR);
+}
+
 enum rh_error rh_disk_sync(struct rh_disk *disk, struct rh_disk_file *file)
 {
-    bool fails = chance(disk, disk->faults.sync_io_ppm);
+    bool fails = befalls(disk, disk->faults.sync_io_ppm, RH_DISK_SYNC_IO);
     if (!step(disk))
         return RH_ERR_IO;
     file->durable = bigger(file->durable, &file->durable_cap, file->size, 1);
@@ -284,6 +343,7 @@ enum rh_error rh_disk_sync(struct rh_disk *disk, struct rh_disk_file *file)
         memset(file->dirty, 0, file->dirty_cap);
     if (!fails)
         file->durable_size = file->size;
+    misdirect(disk, file);
     return fails ? RH_ERR_IO : RH_OK;
 }
 

@@ -9,6 +9,9 @@
  *   length   durable with the sync; a crash keeps the old one, or one that a kept sector implies
  *   names    made, renamed, removed at once as seen, durable with disk_sync_names; a crash keeps
  *            any prefix of the pending ones
+ *   full     a write that finds the disk full has written a part of what it was given
+ *   wrong    a write may land on another sector than it should; a reader is not shown it until the
+ *            next crash, when the pages in memory are gone
  *   errors   a sync that fails leaves the pages marked clean though they are not on the disk, so a
  *            second one "succeeds" and proves nothing (the fsyncgate behaviour)
  *
@@ -51,13 +54,30 @@ struct rh_disk_change {
     struct rh_disk_file *file;
 };
 
+/* What goes wrong, for whoever wants to know, or to forbid it. */
+enum rh_disk_fault {
+    RH_DISK_SYNC_IO,
+    RH_DISK_WRITE_IO,
+    RH_DISK_WRITE_FULL,
+    RH_DISK_OPEN_IO,
+    RH_DISK_READ_IO,
+    RH_DISK_BYTES_LOST,  /* a crash takes, or tears, what was not synced */
+    RH_DISK_NAMES_LOST,  /* a crash takes names that were not synced */
+    RH_DISK_MISDIRECTED, /* a sector lands on another one's place */
+};
+
 struct rh_disk_faults {
     uint32_t sync_io_ppm; /* chances in a million, drawn for each operation */
     uint32_t write_io_ppm;
     uint32_t write_full_ppm;
     uint32_t open_io_ppm;
+    uint32_t read_io_ppm;
     uint64_t capacity_bytes; /* of all files together; 0: endless */
 };
+
+/* Asked before a fault strikes, about the file of that path ("" where it is about none or many);
+ * false: it does not. */
+typedef bool rh_disk_strikes(void *context, enum rh_disk_fault fault, const char *path);
 
 struct rh_disk {
     struct rh_rng rng;
@@ -69,7 +89,10 @@ struct rh_disk {
     struct rh_disk_faults faults;
     uint64_t used_bytes;
     uint64_t steps;
-    uint64_t stop_at;    /* 0: never */
+    uint64_t stop_at;         /* 0: never */
+    bool misdirects;          /* the next sync that can puts a sector on another one's place */
+    rh_disk_strikes *strikes; /* NULL: all that is drawn does */
+    void *strikes_context;
     bool skip_name_sync; /* a planted bug: names are said to be durable and are not */
 };
 
@@ -84,6 +107,8 @@ enum rh_error rh_disk_open(struct rh_disk *, const char *path, bool make, struct
 void rh_disk_let_go(struct rh_disk *, struct rh_disk_file *);
 enum rh_error rh_disk_write(struct rh_disk *, struct rh_disk_file *, uint64_t offset,
                             const void *data, size_t size);
+/* Before bytes are read: RH_ERR_IO where that fails. */
+enum rh_error rh_disk_read(struct rh_disk *);
 enum rh_error rh_disk_cut(struct rh_disk *, struct rh_disk_file *, uint64_t size);
 enum rh_error rh_disk_sync(struct rh_disk *, struct rh_disk_file *);
 enum rh_error rh_disk_rename(struct rh_disk *, const char *from, const char *to);

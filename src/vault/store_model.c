@@ -107,7 +107,7 @@ static enum rh_error hash(struct store_model *model, const struct rh_store_job *
     char path[RH_PATH_MAX];
     path_of(&job->target, RH_EXTENT_IN_PLACE, path);
     const struct rh_disk_file *file = rh_disk_find(&model->disk.seen, path);
-    if (rh_disk_is_stopped(&model->disk))
+    if (rh_disk_read(&model->disk) != RH_OK)
         return RH_ERR_IO;
     if (file == NULL && rh_path_object(&job->target, path, sizeof path) == RH_OK)
         file = rh_disk_find(&model->disk.seen, path);
@@ -126,7 +126,7 @@ static enum rh_error stitch(struct store_model *model, const struct rh_store_job
     const struct rh_disk_file *from = rh_disk_find(&model->disk.seen, path);
     if (handle == NULL)
         return RH_ERR_STATE;
-    if (rh_disk_is_stopped(&model->disk))
+    if (rh_disk_read(&model->disk) != RH_OK)
         return RH_ERR_IO;
     if (from == NULL || from->size < job->length)
         return RH_ERR_UNKNOWN;
@@ -373,6 +373,17 @@ struct rh_store *rh_store_model_open(uint64_t seed)
 void rh_store_model_set_faults(struct rh_store *store, const struct rh_disk_faults *faults)
 {
     model_of(store)->disk.faults = *faults;
+}
+
+void rh_store_model_set_strikes(struct rh_store *store, rh_disk_strikes *strikes, void *context)
+{
+    model_of(store)->disk.strikes = strikes;
+    model_of(store)->disk.strikes_context = context;
+}
+
+void rh_store_model_misdirect(struct rh_store *store, bool wanted)
+{
+    model_of(store)->disk.misdirects = wanted;
 }
 
 void rh_store_model_stop_after(struct rh_store *store, uint64_t steps)

@@ -14,6 +14,10 @@
 #include "vault/store.h"
 
 void rh_store_model_set_faults(struct rh_store *, const struct rh_disk_faults *);
+/* Whom to ask before a fault strikes (disk_model.h). */
+void rh_store_model_set_strikes(struct rh_store *, rh_disk_strikes *, void *context);
+/* The next sync that can lets a sector land on another one's place. */
+void rh_store_model_misdirect(struct rh_store *, bool);
 /* 0: not any more. */
 void rh_store_model_stop_after(struct rh_store *, uint64_t steps);
 bool rh_store_model_is_stopped(const struct rh_store *);
