@@ -6,6 +6,7 @@
 
 #include "api/api.h"
 #include "http/multipart.h"
+#include "vault/json.h"
 
 #define API_PARAMS_MAX      2
 #define API_PARAM_BYTES     256

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading JSON bodies: capped in size and depth, without duplicate keys, and with an answer that
  * names the field that is wrong. */
-#include <errno.h>
 #include <string.h>
 
 #include "api/internal.h"
@@ -40,16 +39,13 @@ bool api_json_parse(struct rh_exchange *x, json_t **out)
         return false;
     }
     json_error_t error;
-    errno = 0;
-    *out = json_loadb((const char *)x->held, x->held_size, JSON_REJECT_DUPLICATES, &error);
-    if (*out != NULL)
-        return true;
-    /* Not always does jansson say so. Good JSON must not be refused as bad: no sender tries that
-     * again. */
-    if (json_error_code(&error) == json_error_out_of_memory || errno == ENOMEM) {
+    /* Good JSON must not be refused as bad, which no sender tries again. */
+    if (!rh_json_read((const char *)x->held, x->held_size, out, &error)) {
         api_fail(x, "overloaded", NULL);
         return false;
     }
+    if (*out != NULL)
+        return true;
     /* jansson's text quotes the input, which is not ours to repeat. */
     if (json_error_code(&error) == json_error_duplicate_key)
         api_fail(x, "bad_json", "A key comes twice in the JSON, near line %d.", error.line);
@@ -151,7 +147,6 @@ void api_json_append(json_t **list, json_t *value)
 
 bool api_json_load(const char *text, json_t **out)
 {
-    errno = 0;
-    *out = text == NULL ? NULL : json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    return *out != NULL || errno != ENOMEM;
+    *out = NULL;
+    return text == NULL || rh_json_read(text, strlen(text), out, NULL);
 }

@@ -231,7 +231,7 @@ void api_respond_fault(struct rh_exchange *x, const struct rh_vault_reply *reply
 
 char *api_json_dump(json_t *json)
 {
-    char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+    char *text = rh_json_write(json, JSON_COMPACT);
     json_decref(json);
     if (text == NULL)
         return NULL;

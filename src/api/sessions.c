@@ -191,7 +191,7 @@ void api_session_metadata(struct rh_exchange *x, json_t *body)
     memcpy(request->session, session, sizeof session);
     memcpy(request->name, name, sizeof name);
     request->declared_size = declared_size;
-    request->metadata = json_dumps(body, JSON_COMPACT);
+    request->metadata = rh_json_write(body, JSON_COMPACT);
     if (request->metadata == NULL) {
         free(request);
         api_fail(x, "overloaded", NULL);

@@ -44,7 +44,7 @@ static bool init_read(struct rh_exchange *x, json_t *body, struct rh_vault_reque
         api_fail(x, "invalid_field", "metadata must be an object.");
         return false;
     }
-    request->metadata = json_dumps(metadata, JSON_COMPACT);
+    request->metadata = rh_json_write(metadata, JSON_COMPACT);
     if (request->metadata == NULL)
         api_fail(x, "overloaded", NULL);
     return request->metadata != NULL;

@@ -4,8 +4,6 @@
  * shows it) and {name}.metadata.json beside the object. One write of a file at a time; those that
  * ask meanwhile share the next one, so the last write always says the most.
  */
-#include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +11,7 @@
 #include "base/base64.h"
 #include "base/bytes.h"
 #include "vault/inside.h"
+#include "vault/json.h"
 
 #define ISO_TEXT 32
 
@@ -42,9 +41,8 @@ static void must(int failed)
 
 static void set_text(json_t *object, const char *key, const char *value)
 {
-    errno = 0;
-    json_t *text = json_string(value);
-    if (text == NULL && errno == ENOMEM)
+    json_t *text = NULL;
+    if (!rh_json_string(value, &text))
         rh_out_of_memory();
     /* NULL for text that is not UTF-8 too; then the key stays away. */
     if (text != NULL)
@@ -59,9 +57,8 @@ static void set_u64(json_t *object, const char *key, uint64_t value)
 /* NULL where the text is no JSON, or NULL; never for want of memory. */
 static json_t *parsed(const char *text)
 {
-    errno = 0;
-    json_t *json = text == NULL ? NULL : json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    if (json == NULL && errno == ENOMEM)
+    json_t *json = NULL;
+    if (text != NULL && !rh_json_read(text, strlen(text), &json, NULL))
         rh_out_of_memory();
     return json;
 }
@@ -76,6 +73,15 @@ static json_t *metadata_of(const struct rh_upload *u)
     }
     RH_MEMORY(object);
     return object;
+}
+
+/* Takes the object. */
+static char *dumped(json_t *object)
+{
+    char *text = rh_json_write(object, JSON_INDENT(2));
+    RH_MEMORY(text);
+    json_decref(object);
+    return text;
 }
 
 uint64_t rh_text_file_size(const char *metadata)
@@ -120,10 +126,7 @@ static char *session_text(const struct rh_session *s)
         must(json_array_append_new(videos, video));
     }
     must(json_object_set_new(object, "videos", videos));
-    char *text = json_dumps(object, JSON_INDENT(2));
-    RH_MEMORY(text);
-    json_decref(object);
-    return text;
+    return dumped(object);
 }
 
 static json_t *missing_of(const struct rh_upload *u)
@@ -170,10 +173,7 @@ static char *metadata_text(const struct rh_upload *u)
     if (u->row.size_disagrees)
         must(json_object_set_new(ours, "declared_size_disagrees", json_true()));
     must(json_object_set_new(object, "reelhaul", ours));
-    char *text = json_dumps(object, JSON_INDENT(2));
-    RH_MEMORY(text);
-    json_decref(object);
-    return text;
+    return dumped(object);
 }
 
 /* ---- Writing ---- */
