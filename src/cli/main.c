@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/push.h"
 #include "serve/serve.h"
 
 #define EXIT_USAGE 2
@@ -11,6 +12,8 @@ static const char help[] = "Usage: reelhaul COMMAND [flags]\n"
                            "Recordings from the camera to safe storage.\n"
                            "\n"
                            "  serve       receive recordings and serve the recorder's pages\n"
+                           "  push        send files, or standard input while it grows\n"
+                           "  status      list what waits to be sent\n"
                            "\n"
                            "  --help      this text; reelhaul COMMAND --help says more\n"
                            "  --version   the version\n";
@@ -21,6 +24,10 @@ int main(int argc, char **argv)
 
     if (strcmp(command, "serve") == 0)
         return rh_serve_main(argc - 2, argv + 2);
+    if (strcmp(command, "push") == 0)
+        return rh_push_main(argc - 2, argv + 2);
+    if (strcmp(command, "status") == 0)
+        return rh_status_main(argc - 2, argv + 2);
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
         fputs(help, stdout);
         return argc > 1 ? 0 : EXIT_USAGE;
