@@ -251,8 +251,171 @@ static void fields_are_set_by_name(void **state)
     assert_int_equal(p.keep, RH_KEEP_FOR_GOOD);
     assert_int_equal(rh_policy_set(&p, rh_bytes_of("set_aside"), 2), RH_ERR_RANGE);
     assert_int_equal(rh_policy_set(&p, rh_bytes_of("parts_parallel"), 0), RH_ERR_RANGE);
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("steps.3.part_bytes"), 5), RH_OK);
+    assert_int_equal(p.steps[3].part_bytes, 5);
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("steps.0.size_max"), 7), RH_OK);
+    assert_int_equal(p.steps[0].size_max, 7);
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("metered"), RH_METERED_WAIT), RH_OK);
+    assert_int_equal(p.metered, RH_METERED_WAIT);
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("metered"), 3), RH_ERR_RANGE);
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("steps.0.part_bytes"), 0), RH_ERR_RANGE);
+    assert_int_equal(rh_policy_set(&p, rh_bytes_of("share_min_percent"), 101), RH_ERR_RANGE);
     assert_int_equal(rh_policy_set(&p, rh_bytes_of("nonsense"), 1), RH_ERR_UNKNOWN);
     assert_null(rh_policy_find(rh_bytes_of("Live")));
+}
+
+/* ---- the table: the mission's letter, field by field ---- */
+
+#define KIB 1024u
+
+/* What each number is comes from the documents; what they do not say is not here. */
+struct letter {
+    const char *policy;
+    const char *line; /* of the mission */
+    size_t place;
+    uint32_t value;
+};
+#define U32(policy, line, field, value)                                                            \
+    {                                                                                              \
+        policy, line, offsetof(struct rh_policy, field), value                                     \
+    }
+
+static const struct letter letters[] = {
+    U32("sequential", "0.4", uploads_parallel, 1),
+    U32("sequential", "0.4", parts_parallel, 1),
+    U32("sequential", "0.4", gap_ms, 250),
+    U32("sequential", "0.4", retries_max, 5),
+    U32("sequential", "0.4", delays_count, 5),
+    U32("sequential", "0.4", delays_ms[0], 2000),
+    U32("sequential", "0.4", delays_ms[1], 4000),
+    U32("sequential", "0.4", delays_ms[2], 8000),
+    U32("sequential", "0.4", delays_ms[3], 16000),
+    U32("sequential", "0.4", delays_ms[4], 32000),
+    U32("patient", "1.8", parts_parallel, 1),
+    U32("patient", "1.8", uploads_parallel, 1),
+    U32("patient", "1.8", idle_ms_max, 60000),
+    U32("patient", "1.8", delay_ms, 1000), /* doubled once before the first: 2 s */
+    U32("patient", "1.8", delay_ms_max, 60000),
+    U32("patient", "1.8", retries_max, RH_RETRIES_UNLIMITED),
+    U32("patient", "1.10", part_bytes, MIB),
+    U32("live", "2.2", parts_parallel, 2),
+    U32("live", "2.2", part_wait_ms, 0),
+    U32("live", "2.2", retries_max, 5),
+    U32("live", "2.2", delays_count, 5),
+    U32("live", "2.2", delays_ms[0], 1000),
+    U32("live", "2.2", delays_ms[1], 2000),
+    U32("live", "2.2", delays_ms[2], 4000),
+    U32("live", "2.2", delays_ms[3], 8000),
+    U32("live", "2.2", delays_ms[4], 16000),
+    U32("form", "3.7", parts_parallel, 1),
+    U32("form", "3.7", part_bytes, MIB),
+    U32("form", "3.7", part_bytes_min, MIB),
+    U32("form", "3.7", retries_max, 3),
+    U32("form", "3.7", delay_ms, 1000),
+    U32("bulk", "4.3", parts_parallel, 3),
+    U32("bulk", "4.3", retries_max, 3),
+    U32("bulk", "4.3", part_bytes, 32 * MIB),
+    U32("bulk", "4.3", steps_count, 2),
+    U32("bulk", "4.3", steps[0].size_max, 100 * MIB - 1),
+    U32("bulk", "4.3", steps[0].part_bytes, 8 * MIB),
+    U32("bulk", "4.3", steps[1].size_max, 1024 * MIB),
+    U32("bulk", "4.3", steps[1].part_bytes, 16 * MIB),
+    U32("never-give-up", "design", retries_max, RH_RETRIES_UNLIMITED),
+    U32("never-give-up", "design", delay_ms, 1000),
+    U32("never-give-up", "design", delay_ms_max, 300000),
+    U32("never-give-up", "design", part_bytes, MIB),
+    U32("never-give-up", "design", part_bytes_min, 64 * KIB),
+    U32("never-give-up", "design", part_wait_ms, 4000),
+};
+
+static void every_number_is_the_documents(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {
+        const struct letter *l = &letters[i];
+        const struct rh_policy *p = rh_policy_find(rh_bytes_of(l->policy));
+        assert_non_null(p);
+        uint32_t value;
+        memcpy(&value, (const char *)p + l->place, sizeof value);
+        if (value != l->value)
+            fail_msg("%s, mission %s, entry %zu: %u and not %u", l->policy, l->line, i, value,
+                     l->value);
+    }
+}
+
+/* What is no number, and what holds for several. */
+static void what_counts_as_an_attempt(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *policy;
+        bool parts, aside, unreachable, offline, quota;
+        enum rh_backoff backoff;
+        uint32_t traits;
+    } table[] = {
+        {"never-give-up", false, false, false, false, false, RH_BACKOFF_FULL_JITTER, 0},
+        {"sequential", false, false, true, true, true, RH_BACKOFF_TABLE, RH_TRAIT_SEALED_ONLY},
+        {"live", true, true, false, false, false, RH_BACKOFF_TABLE, 0},
+        {"form", true, false, true, false, true, RH_BACKOFF_POWER,
+         RH_TRAIT_SEALED_ONLY | RH_TRAIT_FIXED_PARTS},
+        {"patient", false, false, false, false, false, RH_BACKOFF_POWER, 0},
+        {"bulk", true, false, false, false, false, RH_BACKOFF_TABLE, 0},
+    };
+    assert_int_equal(rh_policies_count, sizeof table / sizeof table[0]);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const struct rh_policy *p = &rh_policies[i];
+        assert_string_equal(p->name, table[i].policy);
+        assert_int_equal(p->retry_parts, table[i].parts);
+        assert_int_equal(p->set_aside, table[i].aside);
+        assert_int_equal(p->unreachable_is_attempt, table[i].unreachable);
+        assert_int_equal(p->offline_is_attempt, table[i].offline);
+        assert_int_equal(p->quota_is_attempt, table[i].quota);
+        assert_int_equal(p->backoff, table[i].backoff);
+        assert_int_equal(p->traits, table[i].traits);
+        assert_int_equal(p->keep, RH_KEEP_UNTIL_PROVEN); /* 0.8: the default */
+        assert_int_equal(p->probe, strcmp(p->name, "sequential") != 0);
+        assert_int_equal(p->method[0], 0);
+        assert_true(p->part_bytes_min <= p->part_bytes);
+    }
+}
+
+/* 4.3 at its edges; and it never changes again, whatever becomes known. */
+static void bulk_parts_follow_the_size_of_the_file(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t size;
+        uint32_t part;
+    } table[] = {
+        {1, 8},
+        {100ull * MIB - 1, 8},
+        {100ull * MIB, 16},
+        {1024ull * MIB, 16},
+        {1024ull * MIB + 1, 32},
+        {1ull << 40, 32},
+        {RH_SIZE_UNKNOWN, 8},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct bench *b = bench_new("bulk");
+        struct rh_event event = event_of(RH_EVENT_ADDED, "a");
+        event.added.size = table[i].size;
+        bench_tell(b, event);
+        assert_int_equal(find_send(b, 0)->send.part_bytes, table[i].part * MIB);
+        answer_create(b, find_send(b, 0), "R");
+        if (table[i].size >= 40 * MIB) {
+            event = event_of(RH_EVENT_SPOOLED, "a");
+            event.spooled.length = 40 * MIB;
+            bench_tell(b, event);
+            uint64_t part = table[i].part * MIB;
+            uint64_t whole = 40 * MIB / part;
+            unsigned n = whole < 3 ? (unsigned)whole : 3;
+            for (unsigned k = 0; k < n; k++) {
+                assert_int_equal(find_send(b, k)->send.range.offset, k * part);
+                assert_int_equal(find_send(b, k)->send.range.length, part);
+            }
+        }
+        bench_free(b);
+    }
 }
 
 int main(void)
@@ -270,6 +433,9 @@ int main(void)
         cmocka_unit_test(an_item_in_backoff_lets_the_next_start_and_returns_to_its_place),
         cmocka_unit_test(retry_after_is_honoured),
         cmocka_unit_test(fields_are_set_by_name),
+        cmocka_unit_test(every_number_is_the_documents),
+        cmocka_unit_test(what_counts_as_an_attempt),
+        cmocka_unit_test(bulk_parts_follow_the_size_of_the_file),
     };
     return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
 }
