@@ -34,9 +34,9 @@ static enum rh_fault of_request(enum rh_send_kind kind, enum rh_outcome outcome)
     return kind == RH_SEND_FINISH ? RH_FAULT_UPLOAD_COMPLETE : RH_FAULT_UPLOAD_INIT;
 }
 
-static uint32_t part_number(const struct rh_engine *e, uint64_t offset)
+static uint32_t part_number(const struct rh_engine *e, const struct rh_upload *u, uint64_t offset)
 {
-    uint64_t number = offset / e->policy.part_bytes + 1;
+    uint64_t number = offset / rh_link_geometry(e, u) + 1;
     return number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
 }
 
@@ -46,7 +46,8 @@ void rh_fault_note(const struct rh_engine *engine, struct rh_upload *u,
     if (request->kind == RH_SEND_CANCEL)
         return; /* it is over already; that it failed is nothing to show */
     u->fault = of_request(request->kind, outcome);
-    u->fault_part = request->kind == RH_SEND_PART ? part_number(engine, request->range.offset) : 0;
+    u->fault_part =
+        request->kind == RH_SEND_PART ? part_number(engine, u, request->range.offset) : 0;
 }
 
 /* What no request says: that trying again cannot help, or that parts were set aside. */
@@ -70,6 +71,6 @@ void rh_fault_end(const struct rh_engine *engine, struct rh_upload *u, enum rh_r
     for (uint32_t i = 0; i < engine->limits.parts_max; i++) {
         const struct rh_request *r = &engine->requests[i];
         if (r->phase == RH_REQUEST_ASIDE && r->upload == index)
-            u->fault_part = part_number(engine, r->range.offset);
+            u->fault_part = part_number(engine, u, r->range.offset);
     }
 }

@@ -31,8 +31,11 @@ enum rh_coding rh_outcome_coding(const struct rh_engine *engine, const struct rh
     if (engine->coding_refused || (engine->policy.traits & RH_TRAIT_FIXED_PARTS) != 0)
         return RH_CODING_IDENTITY;
     /* The meter counts plain bytes; of coded ones fewer left. */
-    if (u->coding != RH_CODING_IDENTITY && facts.plain_bytes > 0)
-        facts.link_bytes_s = facts.link_bytes_s / facts.plain_bytes * facts.coded_bytes;
+    uint64_t speed = facts.link_bytes_s;
+    uint64_t plain = facts.plain_bytes;
+    if (u->coding != RH_CODING_IDENTITY && plain > 0)
+        facts.link_bytes_s =
+            speed / plain * facts.coded_bytes + speed % plain * facts.coded_bytes / plain;
     return rh_coding_choose(&facts);
 }
 
@@ -169,17 +172,7 @@ static bool forget_remote(struct rh_engine *e, struct rh_upload *u)
         rh_upload_fail(e, u, RH_REASON_BYTES_MISSING);
         return false;
     }
-    rh_upload_stop(e, u);
-    free_requests(e, u);
-    rh_ledger_clear(&e->ledger, &u->acks);
-    rh_mem_set(u->remote, 0, sizeof u->remote);
-    u->remote_state = RH_REMOTE_UNSAID;
-    u->server_done = false;
-    u->doubt = false;
-    u->distrust = false;
-    u->recheck = false;
-    u->final_round = false;
-    u->poll_at_ms = RH_MS_NEVER;
+    rh_upload_anew(e, u);
     u->restarts++;
     rh_upload_changed(u);
     return true;

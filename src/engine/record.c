@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The record of one upload, little-endian:
+ * The record of one upload, little-endian, format 2:
  *   "RHUR", u16 format, u16 0, u32 bytes of the whole, then
- *   text id, text remote, text generation, text policy (u8 size, bytes),
- *   u64 sequence, size, crc64, spooled; u8 flags, state, reason, remote state; u8 outcome, u8 0,
- * u16 status; u32 attempts, failures, u16 0, u16 n, then n intervals: u64 offset, length, crc64, u8
- * flags; u64 CRC-64 of everything before. It is a cache but for the remote name and the user's
- * wishes: what the server has is asked for again.
+ *   text id, text remote, text generation, text policy, text method (u8 size, bytes),
+ *   u64 sequence, size, crc64, spooled; u8 flags, state, reason, remote state; u8 outcome, fault,
+ *   u16 status; u32 attempts, failures; u8 priority, u8[3] 0, u32 geometry, u32 fault part, the
+ *   tally as src/engine/counters.c writes it, u16 0, u16 n, then n intervals: u64 offset, length,
+ *   crc64, u8 flags; u64 CRC-64 of everything before.
+ * Format 1 has neither method, nor priority up to the tally, nor a fault. It is a cache but for the
+ * remote name, the method and the user's wishes: what the server has is asked for again.
  */
 #include "base/bytes.h"
 #include "base/crc64.h"
@@ -14,11 +16,21 @@
 #include "engine/pack.h"
 #include "engine/state.h"
 
-#define RECORD_FORMAT 1u
+#define RECORD_FORMAT 2u
 #define HEAD_SIZE     12u
 #define INTERVAL_SIZE 25u
+#define GEOMETRY_MAX  (1u << 30)
 
-enum { FLAG_SEALED = 1, FLAG_PAUSED = 2, FLAG_PROVEN = 4, FLAG_FORGOT = 8, FLAG_CANCEL = 16 };
+enum {
+    FLAG_SEALED = 1,
+    FLAG_PAUSED = 2,
+    FLAG_PROVEN = 4,
+    FLAG_FORGOT = 8,
+    FLAG_CANCEL = 16,
+    FLAG_BEGUN = 32,
+    FLAG_TROUBLED = 64,
+    FLAG_DISTRUST = 128,
+};
 enum { ACK_CRC = 1, ACK_KEPT = 2 };
 
 static const uint8_t magic[4] = {'R', 'H', 'U', 'R'};
@@ -39,8 +51,17 @@ static void write_intervals(const struct rh_engine *e, const struct rh_upload *u
     }
 }
 
+static uint8_t flags_of(const struct rh_upload *u)
+{
+    return (uint8_t)((u->sealed ? FLAG_SEALED : 0) | (u->user_paused ? FLAG_PAUSED : 0) |
+                     (u->proven ? FLAG_PROVEN : 0) | (u->forgot_whole ? FLAG_FORGOT : 0) |
+                     (u->cancel_wanted ? FLAG_CANCEL : 0) | (u->begun ? FLAG_BEGUN : 0) |
+                     (u->troubled ? FLAG_TROUBLED : 0) | (u->distrust ? FLAG_DISTRUST : 0));
+}
+
 size_t rh_record_write(struct rh_engine *engine, struct rh_upload *u)
 {
+    struct rh_tally tally = rh_count_tally(engine, u);
     struct rh_pack p = {engine->record, 0, sizeof engine->record, true};
     rh_pack_bytes(&p, magic, sizeof magic);
     rh_pack_u16(&p, RECORD_FORMAT);
@@ -50,21 +71,24 @@ size_t rh_record_write(struct rh_engine *engine, struct rh_upload *u)
     rh_pack_text(&p, u->remote);
     rh_pack_text(&p, u->generation);
     rh_pack_text(&p, engine->policy.name);
+    rh_pack_text(&p, u->method);
     rh_pack_u64(&p, u->sequence);
     rh_pack_u64(&p, u->size);
     rh_pack_u64(&p, u->crc64);
     rh_pack_u64(&p, rh_upload_spooled(engine, u));
-    rh_pack_u8(&p, (uint8_t)((u->sealed ? FLAG_SEALED : 0) | (u->user_paused ? FLAG_PAUSED : 0) |
-                             (u->proven ? FLAG_PROVEN : 0) | (u->forgot_whole ? FLAG_FORGOT : 0) |
-                             (u->cancel_wanted ? FLAG_CANCEL : 0)));
+    rh_pack_u8(&p, flags_of(u));
     rh_pack_u8(&p, (uint8_t)u->end);
     rh_pack_u8(&p, (uint8_t)u->end_reason);
     rh_pack_u8(&p, (uint8_t)u->remote_state);
     rh_pack_u8(&p, (uint8_t)u->error);
-    rh_pack_u8(&p, 0);
+    rh_pack_u8(&p, (uint8_t)u->fault);
     rh_pack_u16(&p, u->status);
     rh_pack_u32(&p, u->attempts);
     rh_pack_u32(&p, u->failures);
+    rh_pack_u32(&p, (uint32_t)u->priority); /* u8, and three of 0 */
+    rh_pack_u32(&p, u->geometry);
+    rh_pack_u32(&p, u->fault_part);
+    rh_tally_pack(&p, &tally);
     write_intervals(engine, u, &p);
     rh_le32_put(engine->record + 8, (uint32_t)p.size + 8);
     rh_pack_u64(&p, rh_crc64_update(0, engine->record, p.size));
@@ -106,6 +130,9 @@ static void read_intervals(struct rh_engine *e, struct rh_upload *u, struct rh_u
 
 static void read_flags(struct rh_upload *u, uint8_t flags)
 {
+    u->begun = (flags & FLAG_BEGUN) != 0 || u->remote[0] != 0;
+    u->troubled = (flags & FLAG_TROUBLED) != 0;
+    u->distrust = (flags & FLAG_DISTRUST) != 0;
     u->sealed = (flags & FLAG_SEALED) != 0;
     u->user_paused = (flags & FLAG_PAUSED) != 0;
     u->proven = (flags & FLAG_PROVEN) != 0;
@@ -113,8 +140,20 @@ static void read_flags(struct rh_upload *u, uint8_t flags)
     u->cancel_wanted = (flags & FLAG_CANCEL) != 0;
 }
 
+/* What came with format 2. */
+static bool read_second(struct rh_upload *u, struct rh_unpack *p)
+{
+    uint32_t priority = rh_unpack_u32(p);
+    u->geometry = rh_unpack_u32(p);
+    u->fault_part = rh_unpack_u32(p);
+    rh_tally_unpack(p, &u->tally);
+    u->priority = (enum rh_priority)priority;
+    return priority <= RH_PRIORITY_MANUAL && u->geometry <= GEOMETRY_MAX;
+}
+
 /* Everything behind the texts. False: a value that no version of ours writes. */
-static bool read_body(struct rh_engine *e, struct rh_upload *u, struct rh_unpack *p)
+static bool read_body(struct rh_engine *e, struct rh_upload *u, struct rh_unpack *p,
+                      uint16_t format)
 {
     u->size = rh_unpack_u64(p);
     u->crc64 = rh_unpack_u64(p);
@@ -124,19 +163,23 @@ static bool read_body(struct rh_engine *e, struct rh_upload *u, struct rh_unpack
     uint8_t reason = rh_unpack_u8(p);
     uint8_t remote_state = rh_unpack_u8(p);
     uint8_t outcome = rh_unpack_u8(p);
-    (void)rh_unpack_u8(p);
+    uint8_t fault = rh_unpack_u8(p);
     u->status = rh_unpack_u16(p);
     u->attempts = rh_unpack_u32(p);
     u->failures = rh_unpack_u32(p);
+    if (format >= 2 && !read_second(u, p))
+        return false;
     (void)rh_unpack_u16(p);
     uint16_t count = rh_unpack_u16(p);
     if (!p->ok || end > RH_UPLOAD_CANCELLED || reason > RH_REASON_MALFORMED ||
-        remote_state > RH_REMOTE_LOST || outcome > RH_OUTCOME_TIMEOUT)
+        remote_state > RH_REMOTE_LOST || outcome > RH_OUTCOME_GONE_BARE ||
+        fault > RH_FAULT_VALIDATION)
         return false;
     u->end = (enum rh_upload_state)end;
     u->end_reason = (enum rh_reason)reason;
     u->remote_state = (enum rh_remote_state)remote_state;
     u->error = (enum rh_outcome)outcome;
+    u->fault = (enum rh_fault)fault;
     read_intervals(e, u, p, count);
     return p->ok && p->at == p->size && (!u->sealed || u->size != RH_SIZE_UNKNOWN);
 }
@@ -151,10 +194,14 @@ enum rh_error rh_record_read(struct rh_engine *engine, struct rh_bytes bytes)
     char remote[RH_REMOTE_MAX + 1];
     char generation[RH_GENERATION_MAX + 1];
     char policy[RH_POLICY_NAME_MAX + 1];
+    char method[RH_METHOD_MAX + 1] = "";
+    uint16_t format = rh_le16_get(bytes.data + 4);
     rh_unpack_text(&p, id, RH_UPLOAD_ID_MAX);
     rh_unpack_text(&p, remote, RH_REMOTE_MAX);
     rh_unpack_text(&p, generation, RH_GENERATION_MAX);
     rh_unpack_text(&p, policy, RH_POLICY_NAME_MAX);
+    if (format >= 2)
+        rh_unpack_text(&p, method, RH_METHOD_MAX);
     uint64_t sequence = rh_unpack_u64(&p);
     if (!p.ok || id[0] == 0 || sequence == UINT64_MAX)
         return RH_ERR_SYNTAX;
@@ -166,12 +213,18 @@ enum rh_error rh_record_read(struct rh_engine *engine, struct rh_bytes bytes)
         return error;
     rh_mem_copy(u->remote, remote, sizeof remote);
     rh_mem_copy(u->generation, generation, sizeof generation);
-    if (!read_body(engine, u, &p)) {
+    rh_mem_copy(u->method, method, sizeof method);
+    if (!read_body(engine, u, &p, format)) {
         rh_engine_drop(engine, u);
         return RH_ERR_SYNTAX;
     }
     bool over = rh_upload_over(u);
     u->doubt = !over && u->remote[0] != 0;
     u->resumed = !over;
+    if (u->geometry != 0)
+        u->part_bytes = u->geometry;
+    /* Its bytes may not all be deleted yet; they are told next, and the record is what says that
+     * nobody wants them. */
+    u->erase_at_leader = u->end == RH_UPLOAD_CANCELLED && !u->cancel_wanted;
     return RH_OK;
 }

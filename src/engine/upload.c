@@ -168,6 +168,8 @@ void rh_upload_anew(struct rh_engine *engine, struct rh_upload *upload)
     upload->remote_state = RH_REMOTE_UNSAID;
     upload->server_done = false;
     upload->doubt = false;
+    upload->distrust = false;
+    upload->recheck = false;
     upload->final_round = false;
     upload->poll_at_ms = RH_MS_NEVER;
 }

@@ -14,14 +14,22 @@ struct record {
 static struct record make(void)
 {
     struct record r = {.size = 0};
-    struct bench *b = bench_new("live");
+    struct rh_policy p = *rh_policy_find(rh_bytes_of("live"));
+    strcpy(p.method, "videos");
+    struct bench *b = bench_of(&p, &rh_limits_default);
+    tell_kind(b, RH_EVENT_LEADER, "");
     tell_added(b, "take-1");
     answer_create(b, find_send(b, 0), "R-take-1");
     tell_spooled(b, "take-1", 0, 1000);
     answer_part(b, find_send(b, 0));
     tell_spooled(b, "take-1", 1000, 1000);
+    b->now += 500;
     answer_part(b, find_send(b, 0));
     tell_spooled(b, "take-1", 2000, 1000);
+    answer(b, find_send(b, 0), RH_OUTCOME_RETRY, RH_MS_NEVER);
+    struct rh_event priority = event_of(RH_EVENT_PRIORITY, "take-1");
+    priority.priority.level = RH_PRIORITY_MANUAL;
+    bench_tell(b, priority);
     tell_sealed(b, "take-1", 3000);
     tell_kind(b, RH_EVENT_PAUSE, "take-1");
     const struct rh_action *a = find_action(b, RH_ACTION_PERSIST, "take-1");
@@ -41,7 +49,9 @@ static enum rh_error replay(struct bench *b, const struct record *r)
 
 static struct bench *asleep(void)
 {
-    return bench_of(rh_policy_find(rh_bytes_of("live")), &rh_limits_default);
+    struct rh_policy p = *rh_policy_find(rh_bytes_of("live"));
+    strcpy(p.method, "videos");
+    return bench_of(&p, &rh_limits_default);
 }
 
 static void expect_make(struct bench *b)
@@ -136,7 +146,7 @@ static void a_newer_format_is_left_alone(void **state)
     (void)state;
     struct record r = make();
     struct bench *b = asleep();
-    r.bytes[4] = 2;
+    r.bytes[4] = 3;
     resign(&r);
     assert_int_equal(replay(b, &r), RH_ERR_VERSION);
     assert_int_equal(b->count, 0); /* neither erased nor rewritten */
@@ -164,31 +174,128 @@ static void well_signed_nonsense_is_refused(void **state)
     bench_free(b);
 }
 
-static void golden_files_of_format_1_are_read(void **state)
+static struct record golden(const char *name, const struct record *made)
 {
-    (void)state;
     char path[512];
+    struct record r;
     const char *folder = getenv("GOLDEN");
     assert_non_null(folder);
-    snprintf(path, sizeof path, "%s/record-1.bin", folder);
-    struct record r = make();
-    if (getenv("GOLDEN_WRITE") != NULL) {
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (made != NULL && getenv("GOLDEN_WRITE") != NULL) {
         FILE *out = fopen(path, "wb");
-        assert_int_equal(fwrite(r.bytes, 1, r.size, out), r.size);
+        assert_int_equal(fwrite(made->bytes, 1, made->size, out), made->size);
         fclose(out);
     }
-    struct record golden;
     FILE *in = fopen(path, "rb");
     assert_non_null(in);
-    golden.size = fread(golden.bytes, 1, sizeof golden.bytes, in);
+    r.size = fread(r.bytes, 1, sizeof r.bytes, in);
     fclose(in);
+    return r;
+}
+
+static void a_record_of_format_1_is_read_and_written_on_as_2(void **state)
+{
+    (void)state;
+    struct record old = golden("record-1.bin", NULL);
+    assert_int_equal(old.bytes[4], 1);
     struct bench *b = asleep();
-    assert_int_equal(replay(b, &golden), RH_OK);
+    assert_int_equal(replay(b, &old), RH_OK);
     expect_make(b);
+    struct rh_tally tally;
+    assert_int_equal(rh_engine_tally(b->engine, rh_bytes_of("take-1"), &tally), RH_OK);
+    assert_int_equal(tally.parts, 0); /* nobody counted then */
+    tell_kind(b, RH_EVENT_RESUME, "take-1");
+    const struct rh_action *a = find_action(b, RH_ACTION_PERSIST, "take-1");
+    assert_non_null(a);
+    assert_int_equal(a->persist.bytes.data[4], 2);
     bench_free(b);
-    /* While 1 is the format that is written, it is written like that. */
-    assert_int_equal(golden.size, r.size);
-    assert_memory_equal(golden.bytes, r.bytes, r.size);
+}
+
+static void golden_files_of_format_2_are_read(void **state)
+{
+    (void)state;
+    struct record r = make();
+    struct record kept = golden("record-2.bin", &r);
+    struct bench *b = asleep();
+    assert_int_equal(replay(b, &kept), RH_OK);
+    expect_make(b);
+    struct rh_snapshot s = look(b, "take-1");
+    assert_int_equal(s.fault, RH_FAULT_CHUNK_UPLOAD);
+    assert_true(s.fault_retryable);
+    assert_int_equal(s.fault_part, 1);
+    struct rh_tally tally;
+    assert_int_equal(rh_engine_tally(b->engine, rh_bytes_of("take-1"), &tally), RH_OK);
+    assert_int_equal(tally.parts, 2);
+    assert_int_equal(tally.acked_bytes, 2000);
+    assert_int_equal(tally.spent_ms, 500);
+    assert_int_equal(tally.retries[RH_CAUSE_SERVER], 1);
+    assert_int_equal(tally.pauses, 1);
+    bench_free(b);
+    /* While 2 is the format that is written, it is written like that. */
+    assert_int_equal(kept.size, r.size);
+    assert_memory_equal(kept.bytes, r.bytes, r.size);
+}
+
+static void a_record_of_another_method_waits_for_it(void **state)
+{
+    (void)state;
+    struct record r = make();
+    struct rh_policy p = *rh_policy_find(rh_bytes_of("live"));
+    strcpy(p.method, "form");
+    struct bench *b = bench_of(&p, &rh_limits_default);
+    assert_int_equal(replay(b, &r), RH_OK);
+    tell_kind(b, RH_EVENT_LEADER, "");
+    tell_kind(b, RH_EVENT_RESUME, "take-1");
+    assert_null(find_send(b, 0));
+    expect_state(b, "take-1", RH_UPLOAD_PAUSED, RH_REASON_METHOD);
+    bench_free(b);
+}
+
+/* What a cancelled upload leaves, and the life after a crash at each of its actions. */
+static void a_crash_never_brings_a_cancelled_upload_back(void **state)
+{
+    (void)state;
+    for (unsigned crash = 0; crash < 8; crash++) {
+        struct record r = {.size = 0};
+        bool recorded = false;
+        bool bytes_here = true;
+        struct bench *b = bench_new("sequential");
+        tell_take(b, "a", 1000, 1000); /* its create is on the way: the server may not know it */
+        tell_kind(b, RH_EVENT_CANCEL, "a");
+        for (unsigned i = 0; i < b->count && i < crash; i++) {
+            const struct rh_action *a = &b->actions[i];
+            if (strcmp(a->upload, "a") != 0)
+                continue;
+            if (a->kind == RH_ACTION_PERSIST) {
+                recorded = true;
+                r.size = a->persist.bytes.size;
+                memcpy(r.bytes, a->persist.bytes.data, r.size);
+            }
+            if (a->kind == RH_ACTION_ERASE_RECORD) {
+                assert_false(bytes_here); /* or they would look like a new recording */
+                recorded = false;
+            }
+            bytes_here = bytes_here && a->kind != RH_ACTION_FORGET;
+        }
+        bench_free(b);
+        if (!recorded)
+            continue; /* cancelled an instant later than it died, or wholly gone */
+        b = bench_of(rh_policy_find(rh_bytes_of("sequential")), &rh_limits_default);
+        assert_int_equal(replay(b, &r), RH_OK);
+        assert_null(find_action(b, RH_ACTION_ERASE_RECORD, "a"));
+        if (bytes_here) {
+            tell_added(b, "a");
+            tell_spooled(b, "a", 0, 1000);
+            assert_non_null(find_action(b, RH_ACTION_FORGET, "a"));
+        }
+        tell_kind(b, RH_EVENT_LEADER, "");
+        assert_non_null(find_action(b, RH_ACTION_ERASE_RECORD, "a"));
+        assert_null(find_send(b, 0));
+        expect_state(b, "a", RH_UPLOAD_CANCELLED, RH_REASON_USER);
+        tell_kind(b, RH_EVENT_RESUME, "");
+        assert_null(find_action(b, RH_ACTION_PERSIST, "a")); /* and it stays erased */
+        bench_free(b);
+    }
 }
 
 int main(void)
@@ -199,7 +306,10 @@ int main(void)
         cmocka_unit_test(every_flipped_bit_is_noticed),
         cmocka_unit_test(a_newer_format_is_left_alone),
         cmocka_unit_test(well_signed_nonsense_is_refused),
-        cmocka_unit_test(golden_files_of_format_1_are_read),
+        cmocka_unit_test(a_record_of_format_1_is_read_and_written_on_as_2),
+        cmocka_unit_test(golden_files_of_format_2_are_read),
+        cmocka_unit_test(a_record_of_another_method_waits_for_it),
+        cmocka_unit_test(a_crash_never_brings_a_cancelled_upload_back),
     };
     return cmocka_run_group_tests_name("record", tests, NULL, NULL);
 }
