@@ -15,6 +15,7 @@
 #include "serve/hub.h"
 #include "serve/log.h"
 #include "serve/places.h"
+#include "vault/generation.h"
 
 #define EXIT_FAILED   1
 #define EXIT_USAGE    2
@@ -66,10 +67,53 @@ static int check_doors(struct server *s)
     return 0;
 }
 
+static void log_finding(void *context, const struct rh_finding *finding)
+{
+    const struct rh_log_value values[] = {RH_LOG_TEXT("kind", finding->kind),
+                                          RH_LOG_TEXT("upload", finding->upload)};
+
+    (void)context;
+    rh_serve_log(finding->weight == RH_FOUND_NOTE ? RH_LOG_INFO : RH_LOG_WARN, finding->text,
+                 values, sizeof values / sizeof values[0]);
+}
+
+static void log_opening(const struct rh_opening *opening)
+{
+    static const char *const texts[] = {
+        [RH_OPENED_OLDER] = "the catalog is older than what was acknowledged: it was brought up to "
+                            "the files; a new server generation begins",
+        [RH_OPENED_COPIED] = "the data directory is a copy: a new server generation begins",
+        [RH_OPENED_UNWITNESSED] = "the catalog came without its witness: it was checked against "
+                                  "the files; a new server generation begins",
+    };
+    const struct rh_log_value values[] = {
+        RH_LOG_NUMBER("corrections", opening->totals.repaired),
+        RH_LOG_NUMBER("problems", opening->totals.problems + opening->early_problems)};
+
+    if (opening->opened != RH_OPENED_NEW && opening->opened != RH_OPENED_SAME)
+        rh_serve_log(RH_LOG_WARN, texts[opening->opened], values, 2);
+    if (opening->swept > 0)
+        rh_serve_log(RH_LOG_INFO, "waiting bytes that belonged to no upload were removed",
+                     &RH_LOG_NUMBER("files", opening->swept), 1);
+}
+
+static int open_catalog(struct server *s)
+{
+    struct rh_opening opening = {.found = log_finding};
+    enum rh_error error = rh_generation_open(&s->catalog, s->config.data_directory, &opening);
+
+    if (error == RH_OK) {
+        log_opening(&opening);
+        return 0;
+    }
+    snprintf(s->complaint, sizeof s->complaint, "The catalog in %.300s cannot be opened: %s.",
+             s->config.data_directory, opening.why);
+    return EXIT_FAILED;
+}
+
 static int open_places(struct server *s)
 {
     const char *directory = s->config.data_directory;
-    char path[PATH_MAX];
     enum rh_error error;
 
     if (rh_places_data(directory, &s->shell.data, &s->lock, s->complaint) != RH_OK)
@@ -89,14 +133,7 @@ static int open_places(struct server *s)
                  directory);
         return EXIT_FAILED;
     }
-    snprintf(path, sizeof path, "%s/reelhaul.db", directory);
-    error = rh_catalog_sqlite_open(&s->catalog, path);
-    if (error == RH_OK)
-        return 0;
-    snprintf(s->complaint, sizeof s->complaint, "The catalog %.300s cannot be opened: %s.", path,
-             error == RH_ERR_VERSION ? "it was written by a newer Reelhaul; update this one"
-                                     : "see whether the disk is full or the file is damaged");
-    return EXIT_FAILED;
+    return open_catalog(s);
 }
 
 static int open_listens(struct server *s)

@@ -4,8 +4,10 @@
  * ahead of a catalog that was not replaced by an older one, and after a crash between the two it is
  * behind by one commit that nobody was told of.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vault/witness.h"
 
@@ -54,6 +56,7 @@ static void witnessed_close(struct rh_catalog *base)
         return;
     rh_witness_close(self->witness);
     self->inner->ops->close(self->inner);
+    close(self->root);
     free(self);
 }
 
@@ -77,16 +80,19 @@ enum rh_error rh_catalog_witnessed_open(struct rh_catalog **out, struct rh_catal
         self->sequence = rows.meta.sequence;
         rh_rows_free(&rows);
     }
+    if (error == RH_OK && (self->root = fcntl(root, F_DUPFD_CLOEXEC, 0)) < 0)
+        error = RH_ERR_IO;
     if (error == RH_OK)
-        error = rh_witness_create(&self->witness, root, inner);
+        error = rh_witness_create(&self->witness, self->root, inner);
     if (error != RH_OK) {
         inner->ops->close(inner);
+        if (self != NULL && self->root > 0)
+            close(self->root);
         free(self);
         return error;
     }
     self->base.ops = &witnessed_ops;
     self->inner = inner;
-    self->root = root;
     *out = &self->base;
     return RH_OK;
 }

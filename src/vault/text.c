@@ -148,6 +148,25 @@ static json_t *missing_of(const struct rh_upload *u)
     return missing;
 }
 
+/* How a video that came in numbered chunks was cut, as runs [[count, bytes], …]. A catalog that is
+ * made anew from the files needs it to know a chunk that is sent again. */
+static json_t *chunks_of(const struct rh_upload *u)
+{
+    json_t *runs = json_array();
+    RH_MEMORY(runs);
+    for (size_t i = 0, next; i < u->chunk_count; i = next) {
+        next = i + 1;
+        while (next < u->chunk_count && u->chunks[next].length == u->chunks[i].length)
+            next++;
+        json_t *run = json_array();
+        RH_MEMORY(run);
+        must(json_array_append_new(run, json_integer((json_int_t)(next - i))));
+        must(json_array_append_new(run, json_integer((json_int_t)u->chunks[i].length)));
+        must(json_array_append_new(runs, run));
+    }
+    return runs;
+}
+
 /* What the sender said, and under "reelhaul" what we know: enough to make the catalog anew. */
 static char *metadata_text(const struct rh_upload *u)
 {
@@ -170,6 +189,8 @@ static char *metadata_text(const struct rh_upload *u)
     set_text(ours, "status", u->row.partial ? "partial" : "complete");
     if (u->row.partial)
         must(json_object_set_new(ours, "missing", missing_of(u)));
+    else if (u->row.geometry == RH_GEOMETRY_CHUNKS)
+        must(json_object_set_new(ours, "chunks", chunks_of(u)));
     if (u->row.size_disagrees)
         must(json_object_set_new(ours, "declared_size_disagrees", json_true()));
     must(json_object_set_new(object, "reelhaul", ours));

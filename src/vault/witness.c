@@ -293,9 +293,9 @@ static enum rh_error add_upload(struct rh_batch *batch, const struct rh_upload_r
     return error;
 }
 
-static enum rh_error put_batch(struct rh_witness *witness, uint64_t sequence,
-                               struct rh_batch *batch)
+static enum rh_error put_batch(void *context, uint64_t sequence, const struct rh_batch *batch)
 {
+    struct rh_witness *witness = context;
     enum rh_error error = RH_OK;
     for (size_t from = 0, taken = 0; from < batch->count && error == RH_OK; from += taken) {
         uint8_t *payload = NULL;
@@ -305,11 +305,12 @@ static enum rh_error put_batch(struct rh_witness *witness, uint64_t sequence,
             error = put_record(witness, sequence, payload, size);
         free(payload);
     }
-    rh_batch_free(batch);
     return error;
 }
 
-static enum rh_error put_snapshot(struct rh_witness *witness, struct rh_catalog *catalog)
+enum rh_error rh_witness_snapshot(struct rh_catalog *catalog,
+                                  enum rh_error (*each)(void *, uint64_t, const struct rh_batch *),
+                                  void *context)
 {
     struct rh_read read = {.kind = RH_READ_META};
     struct rh_batch batch = {0};
@@ -323,11 +324,9 @@ static enum rh_error put_snapshot(struct rh_witness *witness, struct rh_catalog 
     else
         change->u.meta = rows.meta;
     rh_rows_free(&rows);
-    if (error != RH_OK) {
-        rh_batch_free(&batch);
-        return error;
-    }
-    error = put_batch(witness, sequence, &batch);
+    if (error == RH_OK)
+        error = each(context, sequence, &batch);
+    rh_batch_free(&batch);
     if (error != RH_OK)
         return error;
     read.kind = RH_READ_UNFINISHED;
@@ -336,9 +335,9 @@ static enum rh_error put_snapshot(struct rh_witness *witness, struct rh_catalog 
     for (size_t i = 0; i < rows.upload_count && error == RH_OK; i++) {
         error = add_upload(&batch, &rows.uploads[i]);
         if (error == RH_OK)
-            error = put_batch(witness, sequence, &batch);
+            error = each(context, sequence, &batch);
+        rh_batch_free(&batch);
     }
-    rh_batch_free(&batch);
     rh_rows_free(&rows);
     return error;
 }
@@ -379,7 +378,7 @@ enum rh_error rh_witness_create(struct rh_witness **out, int root, struct rh_cat
         openat(root, BESIDE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     enum rh_error error = witness->fd < 0 ? error_of(errno) : put_header(witness);
     if (error == RH_OK)
-        error = put_snapshot(witness, catalog);
+        error = rh_witness_snapshot(catalog, put_batch, witness);
     if (error == RH_OK)
         error = make_room(witness, witness->end);
     witness->snapshot_end = witness->end;

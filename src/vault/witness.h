@@ -58,6 +58,11 @@ enum rh_error rh_witness_read(int root, struct rh_witness_summary *,
 
 struct rh_witness;
 
+/* Hands the batches of a snapshot to `each`. */
+enum rh_error rh_witness_snapshot(struct rh_catalog *,
+                                  enum rh_error (*each)(void *context, uint64_t sequence,
+                                                        const struct rh_batch *),
+                                  void *context);
 /* Replaces the witness by a snapshot of the catalog. RH_ERR_IO, RH_ERR_FULL, RH_ERR_MEMORY: the old
  * one stays, whole. */
 enum rh_error rh_witness_create(struct rh_witness **, int root, struct rh_catalog *);
@@ -89,6 +94,8 @@ struct rh_witnessed {
 
 /* Answers as rh_witness_read; finish it in any case. */
 enum rh_error rh_witnessed_load(int root, struct rh_witnessed *);
+/* The same from a catalog's meta and unfinished uploads, where there is no witness. */
+enum rh_error rh_witnessed_of_catalog(struct rh_catalog *, struct rh_witnessed *);
 void rh_witnessed_finish(struct rh_witnessed *);
 const struct rh_witnessed_upload *rh_witnessed_find(const struct rh_witnessed *, const char *id);
 

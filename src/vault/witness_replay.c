@@ -225,6 +225,14 @@ enum rh_error rh_witnessed_load(int root, struct rh_witnessed *w)
     return rh_witness_read(root, &w->summary, replay, w);
 }
 
+enum rh_error rh_witnessed_of_catalog(struct rh_catalog *catalog, struct rh_witnessed *w)
+{
+    memset(w, 0, sizeof *w);
+    w->index = calloc(1, sizeof *w->index);
+    RH_MEMORY(w->index);
+    return rh_witness_snapshot(catalog, replay, w);
+}
+
 void rh_witnessed_finish(struct rh_witnessed *w)
 {
     struct rh_map_node *node;
