@@ -33,6 +33,8 @@ int32_t EXPORT(rh_web_init)(uint32_t uploads, uint32_t segments, uint32_t interv
 int32_t EXPORT(rh_web_tell)(uint32_t size);
 int32_t EXPORT(rh_web_next)(void);
 int32_t EXPORT(rh_web_look)(uint32_t id_size);
+int32_t EXPORT(rh_web_counters)(void);
+int32_t EXPORT(rh_web_tally)(uint32_t id_size);
 int32_t EXPORT(rh_web_request)(uint32_t size);
 int32_t EXPORT(rh_web_answer)(uint32_t action_size, uint32_t status, int64_t wall_ms);
 void EXPORT(rh_web_answer_field)(uint32_t name_size, uint32_t value_size);
@@ -144,6 +146,28 @@ int32_t rh_web_look(uint32_t id_size)
     enum rh_error error = rh_engine_look(engine, id, &action.notify);
     if (error == RH_OK)
         error = rh_action_encode(&action, out, sizeof out, &used);
+    return error != RH_OK ? (int32_t)error : (int32_t)used;
+}
+
+/* Writes the counters to `out` as rh_counters_encode does. */
+int32_t rh_web_counters(void)
+{
+    struct rh_counters counters;
+    size_t used;
+    rh_engine_counters(engine, &counters);
+    enum rh_error error = rh_counters_encode(&counters, out, sizeof out, &used);
+    return error != RH_OK ? (int32_t)error : (int32_t)used;
+}
+
+/* The tally of one upload, as counters of which the others are 0. */
+int32_t rh_web_tally(uint32_t id_size)
+{
+    struct rh_counters counters;
+    size_t used;
+    rh_mem_set(&counters, 0, sizeof counters);
+    enum rh_error error = rh_engine_tally(engine, view(0, id_size), &counters.all);
+    if (error == RH_OK)
+        error = rh_counters_encode(&counters, out, sizeof out, &used);
     return error != RH_OK ? (int32_t)error : (int32_t)used;
 }
 

@@ -3,7 +3,7 @@
  * Writes the trace of a storm: make_trace SEED POLICY MINUTES > file. Frames, each u8 tag and u32
  * little-endian size: 'N' a new engine: policy overrides as text "name=value\n" lines; it begins
  * the file and follows each crash 'E' an event as rh_event_encode writes it, 'A' an action that it
- * brought about
+ * brought about, 'C' at the end the counters as rh_counters_encode writes them
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +67,13 @@ int main(int argc, char **argv)
     }
     fprintf(stderr, "%llu events, %llu actions, %llu crashes\n", (unsigned long long)w.events,
             (unsigned long long)w.actions, (unsigned long long)w.crashes);
+    struct rh_counters counters;
+    uint8_t bytes[1024];
+    size_t size;
+    rh_engine_counters(w.engine, &counters);
+    if (rh_counters_encode(&counters, bytes, sizeof bytes, &size) != RH_OK)
+        return 1;
+    frame('C', bytes, size);
     world_finish(&w);
     return fclose(stdout) == 0 ? 0 : 1;
 }

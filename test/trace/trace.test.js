@@ -11,6 +11,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Reader, readCounters } from '../../web/sdk/brain-codec.js';
 import { Brain, decodeAction } from '../../web/sdk/brain.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -54,7 +55,7 @@ async function engine(module, text) {
 async function replay(file, module) {
     /** @type {Brain|null} */
     let brain = null;
-    const seen = { events: 0, actions: 0, engines: 0 };
+    const seen = { events: 0, actions: 0, engines: 0, counters: 0 };
     /** @type {Set<string>} */
     const kinds = new Set();
     for (const { tag, bytes } of frames(file)) {
@@ -65,6 +66,11 @@ async function replay(file, module) {
         } else if (tag === 'E') {
             brain?.tellCode(bytes);
             seen.events++;
+        } else if (tag === 'C') {
+            const counters = readCounters(new Reader(new Uint8Array(bytes)));
+            assert.deepEqual(brain?.counters(), counters);
+            assert.ok(counters.completed > 0 && counters.all.sentBytes > 0, 'something was counted');
+            seen.counters++;
         } else {
             const got = brain?.nextCode() ?? new Uint8Array();
             if (Buffer.compare(got, bytes) !== 0) {
@@ -89,8 +95,9 @@ for (const [policy, seed] of /** @type {[string, number][]} */ ([
         const module = await WebAssembly.compile(await readFile(path.join(folder, WASM)));
         const file = execFileSync(path.join(folder, TOOL), [String(seed), policy, '30'],
             { maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] });
-        const { events, actions, kinds } = await replay(file, module);
+        const { events, actions, counters, kinds } = await replay(file, module);
         assert.ok(events > 500 && actions > 500, `a trace worth comparing: ${events} events`);
+        assert.equal(counters, 1);
         const expected = ['send', 'persist', 'notify', 'wake_at', 'forget', 'notify_queue'];
         for (const kind of expected) assert.ok(kinds.has(kind), kind);
     });

@@ -179,6 +179,29 @@ function readSnapshot(r) {
     };
 }
 
+const CAUSES = /** @type {const} */ (['network', 'timeout', 'busy', 'server', 'quota', 'auth',
+    'damaged', 'foreign', 'gone', 'conflict']);
+
+/** @param {Reader} r @returns {import('./brain.js').Counters} */
+export function readCounters(r) {
+    const plain = {
+        begun: r.u64(), completed: r.u64(), proven: r.u64(), failed: r.u64(), cancelled: r.u64(),
+        troubled: r.u64(), retried: r.u64(), completedMs: r.u64(), completedBytes: r.u64(),
+    };
+    /** @type {Partial<Record<Reason, number>>} */
+    const failedFor = {};
+    const reasons = r.u32();
+    for (let i = 0; i < reasons; i++) {
+        const count = r.u64();
+        if (count > 0) failedFor[entry(REASONS, i)] = count;
+    }
+    const sums = { sentBytes: r.u64(), ackedBytes: r.u64(), spentMs: r.u64(), parts: r.u32() };
+    /** @type {Record<string, number>} */
+    const retries = {};
+    for (const cause of CAUSES) retries[cause] = r.u32();
+    return { ...plain, failedFor, all: { ...sums, retries, pauses: r.u32(), resumes: r.u32() } };
+}
+
 /** @param {Reader} r @param {string} upload @returns {SendAction} */
 function readSend(r, upload) {
     const token = r.u32();

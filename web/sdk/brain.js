@@ -9,7 +9,8 @@
  */
 
 import {
-    BrainError, OUTCOMES, Reader, Writer, checked, decodeAction, encoder, entry, readRequest,
+    BrainError, OUTCOMES, Reader, Writer, checked, decodeAction, encoder, entry, readCounters,
+    readRequest,
     writeEvent,
 } from './brain-codec.js';
 
@@ -96,6 +97,19 @@ export { BrainError, decodeAction };
  */
 
 /**
+ * What happened to one upload, in all its lives; retries by cause (network, timeout, busy, server,
+ * quota, auth, damaged, foreign, gone, conflict).
+ * @typedef {{sentBytes: number, ackedBytes: number, spentMs: number, parts: number,
+ *   retries: Record<string, number>, pauses: number, resumes: number}} Tally
+ */
+/**
+ * What happened to all of them: numbers only, nothing personal.
+ * @typedef {{begun: number, completed: number, proven: number, failed: number, cancelled: number,
+ *   troubled: number, retried: number, completedMs: number, completedBytes: number,
+ *   failedFor: Partial<Record<Reason, number>>, all: Tally}} Counters
+ */
+
+/**
  * @typedef {{session?: string, video?: string, mime?: string, metadata?: object|string,
  *   fileName?: string}} Source
  */
@@ -144,6 +158,7 @@ export async function compile(options = {}) {
  *   rh_web_init(uploads: number, segments: number, intervals: number, parts: number, seed: bigint,
  *     dialectSize: number): number,
  *   rh_web_tell(size: number): number, rh_web_next(): number, rh_web_look(idSize: number): number,
+ *   rh_web_counters(): number, rh_web_tally(idSize: number): number,
  *   rh_web_request(size: number): number,
  *   rh_web_answer(actionSize: number, status: number, wall: bigint): number,
  *   rh_web_answer_field(nameSize: number, valueSize: number): void,
@@ -260,6 +275,17 @@ export class Brain {
         if (size < 0) return null;
         const action = decodeAction(this.#got(size));
         return action.type === 'notify' ? action.snapshot : null;
+    }
+
+    /** What happened so far, over the lives of its records. @returns {Counters} */
+    counters() {
+        return readCounters(new Reader(this.#got(checked(this.#wasm.rh_web_counters(), 'counters'))));
+    }
+
+    /** The same of one upload. @param {string} upload @returns {Tally|null} */
+    tally(upload) {
+        const size = this.#wasm.rh_web_tally(this.#put(upload));
+        return size < 0 ? null : readCounters(new Reader(this.#got(size))).all;
     }
 
     /**
