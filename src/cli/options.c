@@ -278,6 +278,7 @@ static bool make_policy(struct reading *r)
     if (!apply_sets(r))
         return false;
     o->policy.traits |= rh_wire_traits(&rh_wire_videos);
+    strcpy(o->policy.method, "videos");
     return true;
 }
 

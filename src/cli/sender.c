@@ -93,6 +93,16 @@ static void forget(struct rh_sender *sender, struct rh_item *item, const struct 
     }
 }
 
+static void persist(struct rh_sender *sender, struct rh_item *item, const struct rh_action *action)
+{
+    enum rh_error error = RH_OK;
+    if (item != NULL && !item->gone)
+        error = rh_entry_persist(item->entry, action->persist.bytes);
+    else if (action->upload[0] == '\0' && sender->leads) /* the engine's own: its counters */
+        error = rh_file_replace(sender->spool->dir, ".", "counters", action->persist.bytes);
+    must(sender, error, "a record cannot be written into the spool");
+}
+
 static void erase_record(struct rh_sender *sender, struct rh_item *item)
 {
     if (item->gone)
@@ -138,9 +148,7 @@ static void obey(struct rh_sender *sender, const struct rh_action *action)
         sender->wake_at_ms = action->wake_at.at_ms;
         break;
     case RH_ACTION_PERSIST:
-        if (item != NULL && !item->gone)
-            must(sender, rh_entry_persist(item->entry, action->persist.bytes),
-                 "a record cannot be written into the spool");
+        persist(sender, item, action);
         break;
     case RH_ACTION_ERASE_RECORD:
         if (item != NULL)
@@ -391,11 +399,25 @@ size_t rh_sender_rescan(struct rh_sender *sender)
     return found;
 }
 
+/* What the engine counted in its earlier lives. Without it it counts from nothing. */
+static void tell_counters(struct rh_sender *sender)
+{
+    struct rh_event event = {.kind = RH_EVENT_RECORD};
+    uint8_t *bytes;
+    size_t size;
+    if (rh_file_load(sender->spool->dir, "counters", RH_RECORD_MAX, &bytes, &size) != RH_OK)
+        return;
+    event.record.bytes = (struct rh_bytes){bytes, size};
+    (void)rh_sender_tell(sender, &event);
+    free(bytes);
+}
+
 enum rh_error rh_sender_lead(struct rh_sender *sender)
 {
     struct rh_event event = {.kind = RH_EVENT_LIMIT};
     size_t own = sender->item_count;
     sender->leads = true;
+    tell_counters(sender);
     for (size_t i = 0; i < own; i++)
         reload(sender, sender->items[i]);
     event.limit.bytes_per_s = sender->options->limit_bytes_s;

@@ -5,6 +5,7 @@
  * The spool directory:
  *   lock                       whoever sends holds it (flock); its text is that process's number
  *   writer                     the lease and its number, which rises with every process that sends
+ *   counters                   the engine's record of itself
  *   uploads/{id}/journal       see journal.h; whoever still spools into it holds it (flock)
  *   uploads/{id}/record        the engine's record
  *   uploads/{id}/{index}.seg   closed and open segments, where the bytes came from standard input

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness.h"
+
+#include "cli/options.h"
+
+static char complaint[512];
+
+/* Words separated by spaces. */
+static enum rh_error read_words(const char *words, bool status, struct rh_options *out)
+{
+    static char text[512];
+    static char *argv[32];
+    int argc = 0;
+    strcpy(text, words);
+    for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    complaint[0] = '\0';
+    return rh_options_read(out, argc, argv, status, complaint, sizeof complaint);
+}
+
+static void what_is_read(void **state)
+{
+    struct rh_options o;
+    (void)state;
+    assert_int_equal(
+        read_words("a --to=https://x.example/base b --limit 2MiB --name n- --json", false, &o),
+        RH_ERR_SYNTAX);
+    assert_int_equal(
+        read_words("a --to=https://x.example/base --limit 2MiB --name n- --json", false, &o),
+        RH_OK);
+    assert_string_equal(o.to, "https://x.example/base");
+    assert_int_equal(o.limit_bytes_s, 2097152);
+    assert_string_equal(o.name, "n-");
+    assert_true(o.json);
+    assert_int_equal(o.file_count, 1);
+    assert_string_equal(o.files[0], "a");
+    assert_string_equal(o.policy.name, "never-give-up");
+    assert_int_equal(read_words("--policy patient --set parts_parallel=7 -- - --to", false, &o),
+                     RH_OK);
+    assert_string_equal(o.policy.name, "patient");
+    assert_int_equal(o.policy.parts_parallel, 7);
+    assert_int_equal(o.file_count, 2);
+    assert_string_equal(o.files[1], "--to");
+    assert_int_equal(read_words("x --limit 500k", false, &o), RH_OK);
+    assert_int_equal(o.limit_bytes_s, 500000);
+    assert_int_equal(read_words("--help x", false, &o), RH_ERR_EXISTS);
+    assert_int_equal(read_words("--spool d --json", true, &o), RH_OK);
+}
+
+static void what_is_refused(void **state)
+{
+    static const char *const cases[] = {
+        "--to",
+        "--to ftp://x",
+        "--to http://user@x",
+        "--to http://",
+        "--to x",
+        "--session abc",
+        "--name ..",
+        "--name a b c",
+        "--type webm",
+        "--limit 0",
+        "--limit 5X",
+        "--limit 5MiBx",
+        "--limit 99999999999T",
+        "--spool-max 5k",
+        "--policy none",
+        "--set parts_parallel",
+        "--set parts_parallel=0",
+        "--set nothing=1",
+        "--set parts_parallel=99999999999",
+        "--json=1",
+        "--wrong",
+        "- -",
+        "--cancel x file",
+        "--spool=",
+    };
+    struct rh_options o;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(read_words(cases[i], false, &o), RH_ERR_SYNTAX);
+        assert_true(complaint[0] != '\0');
+    }
+    assert_int_equal(read_words("--to http://x", true, &o), RH_ERR_SYNTAX);
+    assert_int_equal(read_words("file", true, &o), RH_ERR_SYNTAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_read),
+        cmocka_unit_test(what_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
