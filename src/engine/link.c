@@ -81,7 +81,7 @@ void rh_link_limit(struct rh_engine *engine)
 void rh_link_started(struct rh_engine *engine, struct rh_upload *upload,
                      const struct rh_request *request, bool waited)
 {
-    if (engine->outage && engine->probe_token == 0)
+    if (engine->outage)
         engine->probe_token = request->token;
     if (request->kind != RH_SEND_PART)
         return;

@@ -323,6 +323,28 @@ static void the_rest_has_its_share_and_no_more_while_a_recording_is_behind(void 
                     100); /* it has what it needs: the rest gets all */
 }
 
+/* The share is of the time in which both want to send, not of all that ever was. */
+static void what_nobody_wanted_is_not_owed(void **state)
+{
+    (void)state;
+    static struct fleet f;
+    struct rh_policy p = plain(2, 1);
+    fleet_init(&f, &p, NULL);
+    struct fleet_upload *live = fleet_add(&f, "live", RH_PRIORITY_NORMAL);
+    for (unsigned i = 0; i < 100; i++) {
+        fleet_spool(&f, live, 16);
+        while (f.flying > 0)
+            fleet_land(&f, 0);
+    }
+    fleet_spool(&f, live, 320); /* now it is behind */
+    fleet_take(&f, "back", RH_PRIORITY_NORMAL, 400);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_string_equal(f.flights[0].upload, "live");
+        fleet_land(&f, 0);
+    }
+    fleet_finish(&f);
+}
+
 static void caps_hold_over_all(void **state)
 {
     (void)state;
@@ -362,6 +384,7 @@ int main(void)
         cmocka_unit_test(the_recording_in_progress_goes_first_and_manual_ones_last),
         cmocka_unit_test(a_priority_changes_at_any_moment_and_is_persisted),
         cmocka_unit_test(the_rest_has_its_share_and_no_more_while_a_recording_is_behind),
+        cmocka_unit_test(what_nobody_wanted_is_not_owed),
         cmocka_unit_test(caps_hold_over_all),
     };
     return cmocka_run_group_tests_name("turns", tests, NULL, NULL);
