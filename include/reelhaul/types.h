@@ -55,4 +55,13 @@ struct rh_range {
     uint64_t length;
 };
 
+/* The next `length` bytes of a part, and their CRC-64/NVME. */
+struct rh_slice {
+    uint64_t length;
+    uint64_t crc64;
+};
+
+/* So many slices a part can declare. */
+#define RH_SLICES_MAX 64
+
 #endif
