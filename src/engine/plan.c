@@ -284,12 +284,12 @@ static bool send_choice(struct rh_engine *e, struct rh_upload *u, const struct c
                         struct rh_action *action)
 {
     struct rh_request *r = choice->again;
-    if (choice->kind != RH_SEND_PART || choice->range.length == 0) {
+    if (r == NULL && (choice->kind != RH_SEND_PART || choice->range.length == 0)) {
         r = free_request(e);
         if (r == NULL)
             return false;
         *r = (struct rh_request){.kind = choice->kind, .crc_known = true};
-    } else {
+    } else if (choice->range.length > 0) { /* an empty part is sent again as it was */
         if (r == NULL) {
             r = free_part(e, rh_engine_index(e, u));
             *r = (struct rh_request){.kind = RH_SEND_PART};

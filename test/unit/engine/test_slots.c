@@ -122,11 +122,30 @@ static void an_empty_video_of_numbered_parts_is_one_part(void **state)
     bench_free(b);
 }
 
+/* Its empty part that failed takes its own slot again: none is left waiting beside it. */
+static void an_empty_part_is_tried_again_and_again(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new("form");
+    tell_take(b, "a", 0, 1);
+    answer_create(b, find_send(b, 0), "R");
+    for (unsigned i = 0; i < 3; i++) {
+        assert_non_null(find_send(b, 0));
+        assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_PART);
+        answer(b, find_send(b, 0), RH_OUTCOME_RETRY, RH_MS_NEVER);
+        assert_true(bench_until_send(b, 60000));
+    }
+    answer_done(b, find_send(b, 0), 0);
+    expect_state(b, "a", RH_UPLOAD_COMPLETED, RH_REASON_NONE);
+    bench_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_set_aside_leave_room),
         cmocka_unit_test(an_empty_video_of_numbered_parts_is_one_part),
+        cmocka_unit_test(an_empty_part_is_tried_again_and_again),
     };
     return cmocka_run_group_tests_name("slots", tests, NULL, NULL);
 }
