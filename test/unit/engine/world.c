@@ -555,6 +555,7 @@ void world_init(struct world *w, uint64_t seed, const char *policy, uint32_t fau
     if (policy == NULL)
         policy = names[rh_rng_below(&w->rng, 4)];
     w->policy = *rh_policy_find(rh_bytes_of(policy));
+    strcpy(w->policy.method, "videos"); /* as the wasm module has it */
     w->policy.part_bytes = 16384;
     w->policy.part_bytes_min = 2048;
     if (rh_rng_below(&w->rng, 3) == 0)
