@@ -101,6 +101,8 @@ void rh_connection_set_state(struct rh_connection *c, enum rh_connection_state s
 
 /* ---- epoll ---- */
 
+static void lose_client(struct rh_connection *c);
+
 static uint32_t events_wanted(const struct rh_connection *c)
 {
     switch (c->state) {
@@ -128,7 +130,7 @@ static void arm(struct rh_connection *c, bool lazily)
     if (c->fd < 0 || wanted == c->armed || (lazily && wanted == 0 && c->armed == EPOLLIN))
         return;
     if (epoll_ctl(c->loop->epoll, EPOLL_CTL_MOD, c->fd, &event) != 0) {
-        rh_connection_end(c);
+        lose_client(c);
         return;
     }
     c->armed = wanted;
@@ -148,7 +150,7 @@ static void keep_rest(struct rh_connection *c)
 {
     uint8_t *copy;
 
-    if (c->in.size == 0 || c->state == RH_CONNECTION_CLOSED) {
+    if (c->in.size == 0 || c->fd < 0) {
         free(c->pending);
         c->pending = NULL;
         c->in = (struct rh_bytes){NULL, 0};
@@ -158,7 +160,8 @@ static void keep_rest(struct rh_connection *c)
         return;
     copy = malloc(c->in.size);
     if (copy == NULL) {
-        rh_connection_end(c);
+        c->in = (struct rh_bytes){NULL, 0};
+        lose_client(c);
         return;
     }
     memcpy(copy, c->in.data, c->in.size);
@@ -232,7 +235,11 @@ static void break_body(struct rh_connection *c, enum rh_error why)
     follow(c);
 }
 
-/* The client is gone for good. What it sent stays. */
+/*
+ * The client is gone for good, or has to be: there is no way on for its connection. What it sent
+ * stays. A request that the vault is busy with is not dropped: its grant would never be given back,
+ * and whoever sends these bytes again would wait for ever.
+ */
 static void lose_client(struct rh_connection *c)
 {
     if (c->exchange == NULL || (c->state != RH_CONNECTION_BODY && c->state != RH_CONNECTION_WAIT)) {

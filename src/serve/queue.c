@@ -84,7 +84,8 @@ static void append(struct rh_queue *queue, struct rh_message *message)
         uint64_t one = 1;
         ssize_t written = write(queue->event, &one, sizeof one);
 
-        RH_ASSERT(written == (ssize_t)sizeof one);
+        if (written != (ssize_t)sizeof one)
+            rh_serve_die("a thread cannot be woken: writing to an eventfd failed");
     }
 }
 
@@ -119,7 +120,8 @@ static struct rh_message *take_locked(struct rh_queue *queue)
         uint64_t count;
         ssize_t got = read(queue->event, &count, sizeof count);
 
-        RH_ASSERT(got == (ssize_t)sizeof count);
+        if (got != (ssize_t)sizeof count)
+            rh_serve_die("a thread cannot be woken: reading an eventfd failed");
     }
     return all;
 }
