@@ -413,6 +413,11 @@ struct rh_send {
     uint32_t part_bytes;   /* geometry, for dialects that count chunks */
     uint32_t attempt;      /* 1 for the first try */
     enum rh_coding coding; /* of a part's body; crc64 and range are about the plain bytes */
+    /* Checksums of the part's slices, in order and summing up to its length: which prefix of a
+     * broken body is sound. None where the part is one slice, or crc64 is not known: then the shell
+     * that computes it adds them (rh_wire_slices). */
+    uint32_t slices_count;
+    struct rh_slice slices[RH_SLICES_MAX];
 };
 
 /* What can be shown of one upload. */

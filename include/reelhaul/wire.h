@@ -60,6 +60,13 @@ enum rh_error rh_wire_request(const struct rh_wire_dialect *dialect, const struc
                               const struct rh_wire_source *source, uint8_t *memory,
                               size_t memory_size, struct rh_wire_request *request);
 
+/*
+ * For a shell that has a part's bytes in memory and whose send.crc_known is false: the checksum of
+ * the whole and of its slices, put into `send`. `bytes` are send->range.length bytes.
+ */
+void rh_wire_slices(struct rh_send *send, const uint8_t *bytes);
+#define RH_WIRE_SLICE_BYTES (256u * 1024u) /* or a 64th of the part, where that is more */
+
 /* Reading an answer: init, header for each field in order, finish. Nothing in it is kept after
  * finish. */
 struct rh_wire_reply {

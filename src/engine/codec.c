@@ -358,6 +358,11 @@ static void pack_send(struct rh_pack *p, const struct rh_send *s)
     rh_pack_u64(p, s->crc64);
     rh_pack_u64(p, s->total);
     rh_pack_text(p, s->remote);
+    rh_pack_u8(p, (uint8_t)s->slices_count);
+    for (uint32_t i = 0; i < s->slices_count; i++) {
+        rh_pack_u64(p, s->slices[i].length);
+        rh_pack_u64(p, s->slices[i].crc64);
+    }
 }
 
 static void unpack_send(struct rh_unpack *p, struct rh_send *s)
@@ -376,6 +381,11 @@ static void unpack_send(struct rh_unpack *p, struct rh_send *s)
     s->crc64 = rh_unpack_u64(p);
     s->total = rh_unpack_u64(p);
     rh_unpack_text(p, s->remote, RH_REMOTE_MAX);
+    s->slices_count = unpack_enum(p, RH_SLICES_MAX);
+    for (uint32_t i = 0; p->ok && i < s->slices_count; i++) {
+        s->slices[i].length = rh_unpack_u64(p);
+        s->slices[i].crc64 = rh_unpack_u64(p);
+    }
     p->ok = p->ok && s->kind >= RH_SEND_CREATE && coding <= RH_CODING_ZSTD;
 }
 

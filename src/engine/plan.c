@@ -248,6 +248,9 @@ static void fill(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
         send->range = r->range;
         send->crc64 = r->crc_known ? r->crc64 : 0;
         send->crc_known = r->crc_known;
+        if (r->crc_known)
+            send->slices_count =
+                rh_segments_slices(&e->segments, &u->segments, r->range, send->slices);
         r->coding = rh_outcome_coding(e, u);
         u->coding = r->coding;
         send->coding = r->coding;

@@ -132,6 +132,31 @@ bool rh_segments_crc(const struct rh_segments *pool, const struct rh_segment_lis
     return at == end;
 }
 
+uint32_t rh_segments_slices(const struct rh_segments *pool, const struct rh_segment_list *list,
+                            struct rh_range range, struct rh_slice slices[RH_SLICES_MAX])
+{
+    uint64_t end = range.offset + range.length;
+    uint32_t inside = 0;
+    for (uint32_t i = list->first; i != RH_NO_INDEX; i = pool->items[i].next)
+        inside += pool->items[i].offset >= range.offset && pool->items[i].offset < end;
+    uint32_t together = (inside + RH_SLICES_MAX - 1) / RH_SLICES_MAX;
+    uint32_t seen = 0;
+    uint32_t count = 0;
+    for (uint32_t i = list->first; i != RH_NO_INDEX; i = pool->items[i].next) {
+        const struct rh_segment *s = &pool->items[i];
+        if (s->offset < range.offset || s->offset >= end)
+            continue;
+        if (seen++ % together == 0) {
+            slices[count++] = (struct rh_slice){s->length, s->crc64};
+            continue;
+        }
+        struct rh_slice *last = &slices[count - 1];
+        last->crc64 = rh_crc64_combine(last->crc64, s->crc64, s->length);
+        last->length += s->length;
+    }
+    return count > 1 ? count : 0;
+}
+
 bool rh_segments_hold(const struct rh_segments *pool, const struct rh_segment_list *list,
                       struct rh_range range)
 {

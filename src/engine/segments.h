@@ -54,6 +54,12 @@ uint64_t rh_segments_end(const struct rh_segments *pool, const struct rh_segment
 /* The checksum of a range that begins and ends on boundaries and has no gap; false for others. */
 bool rh_segments_crc(const struct rh_segments *pool, const struct rh_segment_list *list,
                      struct rh_range range, uint64_t *crc64);
+/*
+ * The checksums of the segments in a range that begins and ends on boundaries; where they are more
+ * than RH_SLICES_MAX, of neighbours together. How many; 0 where it would be one, or none.
+ */
+uint32_t rh_segments_slices(const struct rh_segments *pool, const struct rh_segment_list *list,
+                            struct rh_range range, struct rh_slice slices[RH_SLICES_MAX]);
 /* Are all bytes of the range held? */
 bool rh_segments_hold(const struct rh_segments *pool, const struct rh_segment_list *list,
                       struct rh_range range);

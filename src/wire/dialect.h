@@ -40,6 +40,8 @@ struct rh_bytes rh_wire_cut(struct rh_wire_writer *w);
 void rh_wire_field(struct rh_wire_writer *w, const char *name, const char *value);
 void rh_wire_field_number(struct rh_wire_writer *w, const char *name, uint64_t value);
 void rh_wire_field_crc64(struct rh_wire_writer *w, const char *name, uint64_t crc64);
+/* Nothing where there are none. */
+void rh_wire_field_slices(struct rh_wire_writer *w, const struct rh_send *send);
 void rh_wire_field_writer(struct rh_wire_writer *w, const struct rh_wire_source *source);
 void rh_wire_method(struct rh_wire_request *request, const char *method);
 void rh_wire_fail(struct rh_wire_writer *w, enum rh_error error);

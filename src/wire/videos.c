@@ -62,6 +62,7 @@ static void part(struct rh_wire_writer *w, const struct rh_send *send,
     rh_wire_field_number(w, "Reelhaul-Length", send->range.length);
     if (send->crc_known)
         rh_wire_field_crc64(w, "Reelhaul-Crc64", send->crc64);
+    rh_wire_field_slices(w, send);
     if (send->total != RH_SIZE_UNKNOWN)
         rh_wire_field_number(w, "Reelhaul-Total", send->total);
     if (send->final)

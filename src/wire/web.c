@@ -184,9 +184,9 @@ static void pack_long(struct rh_pack *p, struct rh_bytes bytes)
 
 /*
  * in:  a send action; u8 1 and u64 where the shell computed the part's crc64, else u8 0 and u64 0;
- * then u32 size and bytes of session, video, mime, metadata, file name, lease; u64 lease number
- * out: u8 body kind, u8[3] 0; u64 range offset, range length; then u32 size and bytes of method,
- * path, headers, preamble, epilogue
+ * u8 n and n times u64 length, crc64 of its slices; then u32 size and bytes of session, video,
+ * mime, metadata, file name, lease; u64 lease number out: u8 body kind, u8[3] 0; u64 range offset,
+ * range length; then u32 size and bytes of method, path, headers, preamble, epilogue
  */
 int32_t rh_web_request(uint32_t size)
 {
@@ -198,9 +198,15 @@ int32_t rh_web_request(uint32_t size)
     struct rh_unpack p = {in, used, size, true};
     bool crc_given = rh_unpack_u8(&p) == 1;
     uint64_t crc64 = rh_unpack_u64(&p);
-    if (crc_given && !action.send.crc_known) {
+    uint8_t slices_count = rh_unpack_u8(&p);
+    if (crc_given && !action.send.crc_known && slices_count <= RH_SLICES_MAX) {
         action.send.crc_known = true;
         action.send.crc64 = crc64;
+        action.send.slices_count = slices_count;
+    }
+    for (unsigned i = 0; i < slices_count && i < RH_SLICES_MAX; i++) {
+        action.send.slices[i].length = rh_unpack_u64(&p);
+        action.send.slices[i].crc64 = rh_unpack_u64(&p);
     }
     struct rh_wire_source source;
     source.session = unpack_long(&p);

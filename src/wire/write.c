@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Writing requests: texts, JSON strings, header fields. */
+#include "base/crc64.h"
 #include "base/mem.h"
+#include "fields/slices.h"
 #include "wire/dialect.h"
 
 void rh_wire_fail(struct rh_wire_writer *w, enum rh_error error)
@@ -104,6 +106,35 @@ void rh_wire_field_crc64(struct rh_wire_writer *w, const char *name, uint64_t cr
     if (w->error == RH_OK)
         w->error = rh_crc64_field_write(&w->text, crc64);
     rh_wire_put(w, "\r\n");
+}
+
+void rh_wire_field_slices(struct rh_wire_writer *w, const struct rh_send *send)
+{
+    if (send->slices_count == 0)
+        return;
+    field_name(w, "Reelhaul-Slices");
+    if (w->error == RH_OK)
+        w->error = rh_slices_write(&w->text, send->slices, send->slices_count);
+    rh_wire_put(w, "\r\n");
+}
+
+void rh_wire_slices(struct rh_send *send, const uint8_t *bytes)
+{
+    uint64_t length = send->range.length;
+    uint64_t step = length / RH_SLICES_MAX + 1;
+    if (step < RH_WIRE_SLICE_BYTES)
+        step = RH_WIRE_SLICE_BYTES;
+    uint64_t crc64 = 0;
+    uint32_t count = 0;
+    for (uint64_t at = 0; at < length; at += step) {
+        uint64_t n = length - at < step ? length - at : step;
+        struct rh_slice slice = {n, rh_crc64_update(0, bytes + at, (size_t)n)};
+        crc64 = rh_crc64_combine(crc64, slice.crc64, n);
+        send->slices[count++] = slice;
+    }
+    send->slices_count = count > 1 ? count : 0;
+    send->crc64 = crc64;
+    send->crc_known = true;
 }
 
 void rh_wire_field_writer(struct rh_wire_writer *w, const struct rh_wire_source *source)

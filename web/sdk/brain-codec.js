@@ -215,8 +215,10 @@ function readSend(r, upload) {
     const length = r.u64();
     const crc64 = r.big();
     const total = r.maybe();
+    const remote = r.text();
+    const slices = Array.from({ length: r.u8() }, () => ({ length: r.u64(), crc64: r.big() }));
     return {
-        type: 'send', upload, token, kind, remote: r.text(), offset, length,
+        type: 'send', upload, token, kind, remote, offset, length, slices,
         crc64: (flags & 1) !== 0 ? crc64 : null,
         final: (flags & 2) !== 0, total, partBytes, attempt, coding, code: r.bytes,
     };

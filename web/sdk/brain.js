@@ -16,6 +16,9 @@ import {
 
 export { BrainError, decodeAction };
 
+const SLICE_BYTES = 256 * 1024;
+const SLICES_MAX = 64;
+
 /** @typedef {'pending'|'uploading'|'paused'|'completed'|'failed'|'cancelled'} UploadState */
 /**
  * @typedef {'none'|'waiting'|'offline'|'backoff'|'user'|'held'|'quota'|'auth'|'bytes_missing'
@@ -32,6 +35,7 @@ export { BrainError, decodeAction };
 /** @typedef {'NONE'|'NETWORK_ERROR'|'CHUNK_UPLOAD_FAILED'|'UPLOAD_INIT_FAILED'
  *   |'UPLOAD_COMPLETE_FAILED'|'VALIDATION_ERROR'} Fault  only VALIDATION_ERROR is not retryable */
 /** @typedef {'identity'|'gzip'|'zstd'} Coding */
+/** @typedef {{length: number, crc64: bigint}} Slice  of a part: its checksum */
 
 /** @typedef {'normal'|'live'|'manual'} Priority */
 
@@ -75,7 +79,7 @@ export { BrainError, decodeAction };
  * @typedef {{
  *   type: 'send', upload: string, token: number, kind: 'create'|'ask'|'part'|'finish'|'cancel',
  *   remote: string, offset: number, length: number, crc64: bigint|null, final: boolean,
- *   total: number|null, partBytes: number, attempt: number, coding: Coding,
+ *   total: number|null, partBytes: number, attempt: number, coding: Coding, slices: Slice[],
  *   code: Uint8Array
  * }} SendAction  crc64 null: compute it from the bytes you send and pass it to request(); `code`
  *   is the action's own encoding
@@ -290,17 +294,23 @@ export class Brain {
 
     /**
      * The HTTP request of a send action. With `crc64` (of the part's bytes, where action.crc64 is
-     * null) the engine is told too.
+     * null) the engine is told too. `slices`: those that the checksum was computed from.
      * @param {SendAction} action @param {Source} source @param {bigint|null} [crc64]
+     * @param {Slice[]} [slices]
      * @returns {Request}
      */
-    request(action, source, crc64 = null) {
+    request(action, source, crc64 = null, slices = []) {
         const given = action.crc64 === null && crc64 !== null;
         if (given) this.tell({ type: 'part_crc', token: action.token, crc64 });
         const w = this.#writer();
         w.raw(action.code);
         w.u8(given);
         w.u64(given ? crc64 : 0);
+        w.u8(given ? slices.length : 0);
+        for (const slice of given ? slices : []) {
+            w.u64(slice.length);
+            w.u64(slice.crc64);
+        }
         const { session = '', video = '', mime = '', metadata = '', fileName = '' } = source;
         for (const text of [session, video, mime]) w.long(text);
         w.long(typeof metadata === 'string' ? metadata : JSON.stringify(metadata));
@@ -358,6 +368,25 @@ export class Brain {
             crc = BigInt.asUintN(64, this.#wasm.rh_web_crc64(crc, piece.length));
         }
         return crc;
+    }
+
+    /**
+     * The checksums of a part's bytes: of the whole, and of slices of 256 KiB or a 64th of it.
+     * @param {Uint8Array} bytes
+     * @returns {{crc64: bigint, slices: Slice[]}}
+     */
+    slices(bytes) {
+        const step = Math.max(SLICE_BYTES, Math.ceil(bytes.length / SLICES_MAX));
+        /** @type {Slice[]} */
+        const slices = [];
+        let crc64 = 0n;
+        for (let at = 0; at < bytes.length; at += step) {
+            const piece = bytes.subarray(at, at + step);
+            const slice = { length: piece.length, crc64: this.crc64(piece) };
+            crc64 = this.crc64Combine(crc64, slice.crc64, slice.length);
+            slices.push(slice);
+        }
+        return { crc64, slices: slices.length > 1 ? slices : [] };
     }
 
     /**

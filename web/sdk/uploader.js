@@ -447,12 +447,12 @@ export class Uploader {
             if (action.kind === 'part' && length > 0) {
                 source = await spool.blob(upload, [...take?.segments.values() ?? []], offset, length);
             }
-            let crc64;
+            let sums;
             if (source && action.crc64 === null) {
                 // Odd ranges only: a part that is whole segments has its checksum from the journal.
-                crc64 = brain.crc64(new Uint8Array(await source.arrayBuffer()));
+                sums = brain.slices(new Uint8Array(await source.arrayBuffer()));
             }
-            const request = brain.request(action, sourceOf(take), crc64);
+            const request = brain.request(action, sourceOf(take), sums?.crc64, sums?.slices);
             /** @type {Record<string, string>} */
             const headers = { ...request.headers };
             const own = await ledger.token(take?.row.meta.sessionId ?? '');

@@ -41,6 +41,44 @@ static void checksums_of_aligned_ranges_are_combined(void **state)
     assert_false(rh_segments_crc(&f.pool, &f.list, (struct rh_range){6300, 200}, &crc));
 }
 
+static void slices_are_the_segments_of_a_range(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct rh_slice slices[RH_SLICES_MAX];
+    fill(&f, 100);
+    assert_int_equal(rh_segments_slices(&f.pool, &f.list, (struct rh_range){300, 100}, slices), 0);
+    assert_int_equal(rh_segments_slices(&f.pool, &f.list, (struct rh_range){300, 500}, slices), 5);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(slices[i].length, 100);
+        assert_true(slices[i].crc64 == pattern_crc(300 + i * 100, 100));
+    }
+}
+
+static void more_segments_than_slices_go_together(void **state)
+{
+    (void)state;
+    static struct rh_segment items[150];
+    struct rh_slice slices[RH_SLICES_MAX];
+    struct rh_segments pool;
+    struct rh_segment_list list;
+    rh_segments_init(&pool, items, 150);
+    rh_segment_list_init(&list);
+    for (uint64_t i = 0; i < 150; i++) {
+        struct rh_segment s = {
+            .offset = i * 10, .length = 10, .crc64 = pattern_crc(i * 10, 10), .held = true};
+        assert_int_equal(rh_segments_append(&pool, &list, &s), RH_OK);
+    }
+    uint32_t count = rh_segments_slices(&pool, &list, (struct rh_range){10, 1480}, slices);
+    assert_int_equal(count, 50); /* three by three, and one left */
+    uint64_t at = 10;
+    for (uint32_t i = 0; i < count; i++) {
+        assert_true(slices[i].crc64 == pattern_crc(at, slices[i].length));
+        at += slices[i].length;
+    }
+    assert_int_equal(at, 1490);
+}
+
 static void a_full_pool_refuses_and_halving_makes_room(void **state)
 {
     (void)state;
@@ -97,6 +135,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checksums_of_aligned_ranges_are_combined),
+        cmocka_unit_test(slices_are_the_segments_of_a_range),
+        cmocka_unit_test(more_segments_than_slices_go_together),
         cmocka_unit_test(a_full_pool_refuses_and_halving_makes_room),
         cmocka_unit_test(segments_come_in_order),
         cmocka_unit_test(runs_skip_what_is_not_held),

@@ -90,6 +90,15 @@ static void check_part(struct world *w, const struct rh_action *a, const struct 
     }
     if (a->send.crc_known && a->send.crc64 != crc_of(u, r.offset, r.length))
         broke(w, "a part with a wrong checksum");
+    uint64_t at = r.offset;
+    for (uint32_t i = 0; i < a->send.slices_count; i++) {
+        const struct rh_slice *slice = &a->send.slices[i];
+        if (slice->crc64 != crc_of(u, at, slice->length))
+            broke(w, "a slice with a wrong checksum");
+        at += slice->length;
+    }
+    if (a->send.slices_count > 0 && at != r.offset + r.length)
+        broke(w, "slices that do not fill their part");
     for (unsigned i = 0; i < WORLD_FLIGHTS; i++) {
         const struct world_flight *f = &w->flights[i];
         if (!f->used || f->action.send.kind != RH_SEND_PART ||

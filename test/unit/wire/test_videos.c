@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/crc64.h"
 #include "wire_bench.h"
 
 static struct rh_wire_request request(const struct rh_action *a, const struct rh_wire_source *s)
@@ -59,6 +60,48 @@ static void a_part_carries_its_place_and_checksum(void **state)
                            "Reelhaul-Offset: 1048576\r\nReelhaul-Length: 1000\r\n"
                            "Reelhaul-Crc64: :rosUhgp5mIg=:\r\nReelhaul-Total: 1049576\r\n"
                            "Reelhaul-Final: ?1\r\nReelhaul-Writer: \"l\", 1\r\n");
+}
+
+static void a_part_declares_its_slices(void **state)
+{
+    (void)state;
+    struct rh_action a = send_of(RH_SEND_PART, "UP");
+    struct rh_wire_source s = {0};
+    a.send.range = (struct rh_range){0, 1009};
+    a.send.crc_known = true;
+    a.send.slices_count = 2;
+    a.send.slices[0] = (struct rh_slice){1000, 0};
+    a.send.slices[1] = (struct rh_slice){9, 0xae8b14860a799888};
+    struct rh_wire_request r = request(&a, &s);
+    expect_text(r.headers, "Content-Type: application/octet-stream\r\nReelhaul-Upload: UP\r\n"
+                           "Reelhaul-Offset: 0\r\nReelhaul-Length: 1009\r\n"
+                           "Reelhaul-Crc64: :AAAAAAAAAAA=:\r\nReelhaul-Slices: "
+                           "1000;crc64=:AAAAAAAAAAA=:, 9;crc64=:rosUhgp5mIg=:\r\n");
+}
+
+static void a_shell_can_have_its_slices_made(void **state)
+{
+    (void)state;
+    static uint8_t bytes[3 * RH_WIRE_SLICE_BYTES / 2 + 65 * RH_WIRE_SLICE_BYTES];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 31 >> 3);
+    static const size_t sizes[] = {
+        0, 1, RH_WIRE_SLICE_BYTES, RH_WIRE_SLICE_BYTES + 1, 64 * RH_WIRE_SLICE_BYTES, sizeof bytes};
+    static const uint32_t counts[] = {0, 0, 0, 2, 64, 64};
+    for (unsigned i = 0; i < 6; i++) {
+        struct rh_action a = send_of(RH_SEND_PART, "UP");
+        a.send.range.length = sizes[i];
+        rh_wire_slices(&a.send, bytes);
+        assert_true(a.send.crc_known && a.send.crc64 == rh_crc64_update(0, bytes, sizes[i]));
+        assert_int_equal(a.send.slices_count, counts[i]);
+        size_t at = 0;
+        for (uint32_t n = 0; n < a.send.slices_count; n++) {
+            size_t length = (size_t)a.send.slices[n].length;
+            assert_true(a.send.slices[n].crc64 == rh_crc64_update(0, bytes + at, length));
+            at += length;
+        }
+        assert_true(at == sizes[i] || a.send.slices_count == 0);
+    }
 }
 
 static void finish_ask_and_cancel(void **state)
@@ -202,6 +245,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(init_names_the_video_so_that_it_can_be_repeated),
         cmocka_unit_test(a_part_carries_its_place_and_checksum),
+        cmocka_unit_test(a_part_declares_its_slices),
+        cmocka_unit_test(a_shell_can_have_its_slices_made),
         cmocka_unit_test(finish_ask_and_cancel),
         cmocka_unit_test(what_cannot_go_on_the_wire_is_refused),
         cmocka_unit_test(a_created_upload_is_read),
