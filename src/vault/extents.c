@@ -51,6 +51,8 @@ static void closed(struct rh_vault *v, struct rh_job *job, const struct rh_store
     struct rh_upload *u = extent->upload;
     (void)result;
     v->extent_count--;
+    v->closing_count--;
+    rh_wake_all(v, &v->room_waiters, RH_OK);
     extent->state = RH_EXTENT_CLOSED;
     extent->failed = false;
     /* Those that want it open find it gone and make it anew. */
@@ -67,6 +69,7 @@ static void close_extent(struct rh_vault *v, struct rh_extent *extent)
     RH_ASSERT(extent->holds == 0);
     rh_list_remove(&extent->in_open);
     extent->state = RH_EXTENT_CLOSING;
+    v->closing_count++;
     struct rh_store_job *job = rh_job_start(v, RH_STORE_CLOSE, extent->upload, closed, extent);
     job->index = extent->index;
     job->handle = extent->handle;
@@ -144,6 +147,7 @@ static void opened(struct rh_vault *v, struct rh_job *job, const struct rh_store
         return;
     }
     v->extent_count--;
+    rh_wake_all(v, &v->room_waiters, RH_OK);
     rh_wake_all(v, &extent->open_waiters, result->error);
     rh_list_remove(&extent->in_upload);
     free(extent);
@@ -161,6 +165,20 @@ static void open_extent(struct rh_vault *v, struct rh_extent *extent)
     job->size = extent->index == RH_EXTENT_IN_PLACE ? rh_intervals_end(&u->acked) : 0;
 }
 
+/* One that is being closed still has its descriptor: it is waited for. The extent goes; whoever
+ * wants it makes it anew. */
+static void wait_for_room(struct rh_vault *v, struct rh_extent *extent, struct rh_waiter *waiter,
+                          void (*wake)(struct rh_vault *, struct rh_waiter *, enum rh_error))
+{
+    bool soon = close_one(v) || v->closing_count > 0;
+    rh_list_remove(&extent->in_upload);
+    free(extent);
+    if (soon)
+        rh_wait(&v->room_waiters, waiter, wake);
+    else
+        rh_wake(v, waiter, RH_ERR_LIMIT);
+}
+
 bool rh_extent_hold(struct rh_vault *v, struct rh_extent *extent, struct rh_waiter *waiter,
                     void (*wake)(struct rh_vault *, struct rh_waiter *, enum rh_error))
 {
@@ -173,11 +191,8 @@ bool rh_extent_hold(struct rh_vault *v, struct rh_extent *extent, struct rh_wait
         return true;
     }
     if (extent->state == RH_EXTENT_CLOSED) {
-        /* One that is being closed still counts, and is soon gone. */
-        if (v->extent_count >= v->limits.extents_open_max && !close_one(v)) {
-            rh_list_remove(&extent->in_upload);
-            free(extent);
-            rh_wake(v, waiter, RH_ERR_LIMIT);
+        if (v->extent_count >= v->limits.extents_open_max) {
+            wait_for_room(v, extent, waiter, wake);
             return false;
         }
         open_extent(v, extent);

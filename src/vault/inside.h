@@ -230,6 +230,8 @@ struct rh_vault {
 
     struct rh_list extents_open; /* least recently used first */
     size_t extent_count;         /* opening, open or closing */
+    size_t closing_count;        /* of them, closing */
+    struct rh_list room_waiters; /* for one of these to be closed */
 
     struct rh_meta_row meta;
     struct rh_batch batch;  /* gathering */

@@ -244,7 +244,8 @@ struct rh_vault *rh_vault_create(const struct rh_vault_limits *limits, const uin
     memcpy(v->entropy, entropy, sizeof v->entropy);
     struct rh_list *lists[] = {&v->start_waiters, &v->ready_list,    &v->open_order,
                                &v->idle_order,    &v->all_sessions,  &v->extents_open,
-                               &v->dirty,         &v->commit_flying, &v->commit_gathering};
+                               &v->dirty,         &v->commit_flying, &v->commit_gathering,
+                               &v->room_waiters};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         rh_list_init(lists[i]);
     v->gathering_seq = 1;

@@ -605,6 +605,30 @@ static void open_descriptors_have_a_cap(void **state)
     assert_durable(w, ids[2], 0, 0, 2 * KIB);
 }
 
+/* What is being closed still has its descriptor. */
+static void a_descriptor_is_closed_before_another_opens(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    char id[RH_ID_TEXT_MAX];
+    w->limits.extents_open_max = 1;
+    world_restart(w, false);
+    assert_int_equal(put(w, f->id, 0, data, KIB), RH_REPLY_OK);
+    make_upload(w, "", "", RH_SIZE_UNKNOWN, id);
+    w->hold_verb[RH_STORE_CLOSE] = true;
+    uint64_t op = ask(w, write_of(w, id, 0, KIB));
+    assert_null(granted(w, op));
+    assert_null(answer_if(w, op));
+    assert_int_equal(rh_store_model_open_count(w->store), 1);
+    w->hold_verb[RH_STORE_CLOSE] = false;
+    world_release(w);
+    assert_non_null(granted(w, op));
+    assert_int_equal(rh_store_model_open_count(w->store), 1);
+    body(w, op, data, KIB, RH_WRITTEN_WHOLE);
+    assert_int_equal(answer(w, op)->code, RH_REPLY_OK);
+    assert_durable(w, id, 0, 0, KIB);
+}
+
 static void every_cap_is_a_clear_answer(void **state)
 {
     struct fixture *f = *state;
@@ -698,6 +722,7 @@ int main(void)
         T(bytes_go_only_after_their_rows),
         T(a_grant_of_many_pieces_takes_the_first),
         T(open_descriptors_have_a_cap),
+        T(a_descriptor_is_closed_before_another_opens),
         T(every_cap_is_a_clear_answer),
         T(draining_ends_what_is_under_way),
         T(an_empty_part_is_fine),
