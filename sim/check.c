@@ -32,11 +32,26 @@ static struct sim_object *object_of(struct sim *sim, const char *id, const char 
         return object;
     object = calloc(1, sizeof *object);
     RH_ASSERT(object != NULL);
-    RH_ASSERT(sim->check.object_count < 64);
+    RH_ASSERT(sim->check.object_count < SIM_OBJECTS_MAX);
     (void)snprintf(object->id, sizeof object->id, "%s", id);
     object->upload = upload;
+    object->seen_ms = sim->now_ms;
     sim->check.objects[sim->check.object_count++] = object;
     return object;
+}
+
+void sim_check_seen(struct sim *sim, const char *id, const char *name)
+{
+    const struct sim_object *object = object_of(sim, id, name);
+    if (object != NULL && strcmp(object->upload->name, name) != 0)
+        sim_fail(sim, object->upload, "promise 3: its id names %s too", name);
+}
+
+void sim_check_heard(struct sim *sim, const struct sim_upload *upload, uint64_t offset,
+                     uint64_t length)
+{
+    if (length <= upload->planned && offset <= upload->planned - length)
+        sim_ranges_add(&sim->check.heard[upload->index], offset, length);
 }
 
 /* ---- 1 and 3: what is said ---- */
@@ -233,6 +248,13 @@ void sim_check_forget(struct sim *sim, struct sim_upload *upload, uint64_t offse
     const char *why = "nobody vouched for it";
     if (length == 0)
         return;
+    if (!sim_ranges_cover(&sim->check.heard[upload->index], offset, length)) {
+        sim_fail(sim, upload,
+                 "invariant 4: the sender deletes %" PRIu64 "+%" PRIu64 ", but heard of no receipt",
+                 offset, length);
+        return;
+    }
+    sim_ranges_add(&sim->check.forgot[upload->index], offset, length);
     for (size_t i = 0; i < sim->check.object_count; i++) {
         const struct sim_object *object = sim->check.objects[i];
         if (object->upload == upload && object->rotten)
@@ -300,13 +322,6 @@ void sim_check_deleting(struct sim *sim, const char *id)
         object->deleting = true;
 }
 
-/* ---- after each event ---- */
-
-void sim_check_step(struct sim *sim)
-{
-    (void)sim;
-}
-
 /* ---- the end ---- */
 
 void sim_check_end(struct sim *sim)
@@ -337,6 +352,10 @@ void sim_check_finish(struct sim_check *check)
     for (size_t i = 0; i < check->object_count; i++) {
         sim_ranges_finish(&check->objects[i]->acked);
         free(check->objects[i]);
+    }
+    for (size_t i = 0; i < SIM_UPLOADS_MAX; i++) {
+        sim_ranges_finish(&check->heard[i]);
+        sim_ranges_finish(&check->forgot[i]);
     }
     memset(check, 0, sizeof *check);
 }

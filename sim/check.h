@@ -7,6 +7,9 @@
  */
 #include "ranges.h"
 
+#define SIM_UPLOADS_MAX 16
+#define SIM_OBJECTS_MAX 64
+
 struct sim;
 
 /* One recording, as it really is. */
@@ -42,11 +45,16 @@ struct sim_object {
     bool rotten;        /* its bytes changed at rest */
     bool tainted;       /* it vouched, saying so, for bytes that came damaged */
     uint64_t lease_max; /* of the number of the only lease, among successful writes */
+    uint64_t received;  /* bytes that it last said to have */
+    rh_ms seen_ms;      /* when its row was first there */
 };
 
 struct sim_check {
-    struct sim_object *objects[64];
+    struct sim_object *objects[SIM_OBJECTS_MAX];
     size_t object_count;
+    struct sim_ranges heard[SIM_UPLOADS_MAX];  /* durable, as answers told the sender */
+    struct sim_ranges forgot[SIM_UPLOADS_MAX]; /* what the spool let go of */
+    uint64_t commits_seen;
 };
 
 /* What a reply of the vault vouches for. */
@@ -56,6 +64,7 @@ struct sim_said {
     bool done;
     bool partial;
     uint64_t total;
+    uint64_t received;
     uint64_t crc64; /* done: of the whole */
     bool by_chunks;
     bool has_receipt;
@@ -72,6 +81,10 @@ struct sim_said {
 void sim_check_said(struct sim *, const struct sim_said *);
 /* 1: a head that leaves the receiver says nothing that no reply said. */
 void sim_check_head(struct sim *, const char *head);
+/* A row of that id and name is there. */
+void sim_check_seen(struct sim *, const char *id, const char *name);
+/* 4: an answer has told the sender that this range is durable. */
+void sim_check_heard(struct sim *, const struct sim_upload *, uint64_t offset, uint64_t length);
 /* 5 of the design's promises: nothing is written over what was vouched for. */
 void sim_check_written(struct sim *, const char *id, uint64_t offset, uint64_t length);
 /* 1, 2 and 10 for one object, or all: after whatever may have taken bytes away. */
@@ -85,7 +98,7 @@ void sim_check_completed(struct sim *, struct sim_upload *, bool sequential);
 uint64_t sim_check_lease_floor(struct sim *, const char *id);
 void sim_check_lease(struct sim *, const char *id, uint64_t number, uint64_t floor);
 void sim_check_deleting(struct sim *, const char *id);
-/* After each event: what can be looked at without knowing what happened. */
+/* After each event: what can be looked at without knowing what happened (step.c). */
 void sim_check_step(struct sim *);
 /* 2 at the very end: one object an upload. */
 void sim_check_end(struct sim *);

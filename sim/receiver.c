@@ -194,6 +194,7 @@ static void check_reply(struct sim_receiver *r, const struct rh_vault_reply *rep
         .done = view->state == RH_UPLOAD_DONE,
         .partial = view->partial,
         .total = view->total,
+        .received = view->received,
         .crc64 = view->crc64,
         .by_chunks = view->geometry == RH_GEOMETRY_CHUNKS,
         .has_receipt = reply->has_receipt,

@@ -2,6 +2,7 @@
 #ifndef SIM_SENDER_H
 #define SIM_SENDER_H
 /* A device's parts among themselves. Sender-side headers only. */
+#include "attempts.h"
 #include "device.h"
 #include "reelhaul/wire.h"
 #include "spool.h"
@@ -26,6 +27,7 @@ struct sim_tab {
     uint64_t wake_serial;
     int64_t budget; /* of actions; events from outside and time add to it */
     rh_ms budget_ms;
+    struct sim_attempts attempts;
     struct sim_shown shown[SIM_UPLOADS_MAX];
 };
 

@@ -16,7 +16,6 @@
 #include "trace.h"
 
 #define SIM_DEVICES_MAX 3
-#define SIM_UPLOADS_MAX 16
 #define SIM_SIZE_MAX    ((uint64_t)3 << 20) /* bytes of an upload */
 
 /*
@@ -142,6 +141,7 @@ struct sim {
     struct sim_receiver *receiver;
     struct sim_net net;
     struct sim_check check;
+    uint32_t rests;   /* seconds that were waited in the end for everything to be at rest */
     uint32_t retries; /* rounds of retries by the user after the healing */
     bool done;
     bool failed;

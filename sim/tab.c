@@ -197,6 +197,7 @@ bool sim_tab_tell(struct sim *sim, struct sim_tab *tab, struct rh_event *event)
     uint64_t life = tab->life;
     event->now_ms = mono_ms(tab);
     event->wall_ms = sim_wall_ms(sim) + device->wall_skew_ms;
+    sim_attempts_told(sim, tab, event);
     enum rh_error error = rh_engine_tell(tab->engine, event);
     earn(tab, event);
     while (!sim->failed && tab->life == life && rh_engine_next(tab->engine, &action)) {
@@ -206,6 +207,7 @@ bool sim_tab_tell(struct sim *sim, struct sim_tab *tab, struct rh_event *event)
         }
         if (!spend(sim, tab))
             break;
+        sim_attempts_act(sim, tab, &action);
         obey(sim, tab, &action);
     }
     return error == RH_OK;
@@ -283,6 +285,7 @@ void sim_tab_start(struct sim *sim, struct sim_tab *tab)
     tab->budget = BUDGET_MAX;
     tab->budget_ms = sim->now_ms;
     memset(tab->shown, 0, sizeof tab->shown);
+    memset(&tab->attempts, 0, sizeof tab->attempts);
     sim_note(sim, NULL, "device %zu: tab %llu starts", device->index,
              (unsigned long long)tab->lease_number);
     uint64_t life = tab->life;
