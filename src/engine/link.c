@@ -180,9 +180,9 @@ void rh_link_lost(struct rh_engine *engine, const struct rh_request *request, rh
     e->probe_at_ms = at > e->probe_at_ms ? at : e->probe_at_ms;
 }
 
-static bool was_unreachable(const struct rh_upload *u)
+static bool was_unreachable(enum rh_outcome waits_for)
 {
-    return u->error == RH_OUTCOME_NETWORK || u->error == RH_OUTCOME_TIMEOUT;
+    return waits_for == RH_OUTCOME_NETWORK || waits_for == RH_OUTCOME_TIMEOUT;
 }
 
 /* An upload that did not find out goes on too: the recording in progress at once, others each at
@@ -190,7 +190,7 @@ static bool was_unreachable(const struct rh_upload *u)
 static void go_on(struct rh_engine *e, struct rh_upload *u)
 {
     bool waits = u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms;
-    if (rh_upload_over(u) || rh_upload_flying(e, u) || (waits && !was_unreachable(u)))
+    if (rh_upload_over(u) || rh_upload_flying(e, u) || (waits && !was_unreachable(u->waits_for)))
         return; /* what waits for another reason was told to */
     rh_ms at = e->now_ms;
     if (rh_plan_rank(u) > 0 && e->policy.spread_ms > 0)
@@ -214,7 +214,7 @@ static void heard(struct rh_engine *e, const struct rh_request *request)
     for (uint32_t i = 0; i < e->limits.parts_max; i++) {
         struct rh_request *r = &e->requests[i];
         if (r->phase == RH_REQUEST_WAITING && r->retry_at_ms > e->now_ms &&
-            was_unreachable(&e->uploads[r->upload]))
+            was_unreachable(r->waits_for))
             r->retry_at_ms = e->now_ms;
     }
 }

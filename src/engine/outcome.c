@@ -69,6 +69,7 @@ static void retry_part(struct rh_engine *e, struct rh_upload *u, struct rh_reque
         return;
     }
     r->phase = RH_REQUEST_WAITING;
+    r->waits_for = u->error;
     uint32_t failures = counted ? r->attempts : r->attempts + 1;
     r->retry_at_ms = later(e, rh_policy_delay(&e->policy, &e->rng, failures), retry_after_ms);
     rh_upload_progressed(e, u);
@@ -83,7 +84,10 @@ static void retry_upload(struct rh_engine *e, struct rh_upload *u, bool counted,
         /* A request beside this one failed already and the upload waits: that was one failure, not
          * two. */
         rh_ms at = later(e, 0, retry_after_ms);
-        u->retry_at_ms = at > u->retry_at_ms ? at : u->retry_at_ms;
+        if (at > u->retry_at_ms) {
+            u->retry_at_ms = at;
+            u->waits_for = u->error;
+        }
         return;
     }
     u->failures += u->failures < UINT32_MAX && !RH_PLANTED("backoff-never-grows");
@@ -95,6 +99,7 @@ static void retry_upload(struct rh_engine *e, struct rh_upload *u, bool counted,
     }
     u->retry_at_ms = later(e, rh_policy_delay(&e->policy, &e->rng, u->failures), retry_after_ms);
     u->wait_reason = reason;
+    u->waits_for = u->error;
     rh_upload_inactive(e, u);
     rh_upload_changed(u);
 }
@@ -207,6 +212,7 @@ static void storage_full(struct rh_engine *e, struct rh_upload *u, struct rh_req
     u->retry_at_ms =
         later(e, retry_after_ms == RH_MS_NEVER ? e->policy.quota_ms : 1000, retry_after_ms);
     u->wait_reason = RH_REASON_QUOTA;
+    u->waits_for = RH_OUTCOME_STORAGE_FULL;
 }
 
 /* Its parts went to another writer, or never were what we think: ask once; twice is a conflict. */

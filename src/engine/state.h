@@ -42,6 +42,7 @@ struct rh_request {
     bool crc_known;
     uint64_t sent_bytes;
     enum rh_coding coding;
+    enum rh_outcome waits_for; /* what it failed with, where it waits */
     rh_ms retry_at_ms;
     rh_ms started_ms;
     rh_ms progress_ms;
@@ -87,7 +88,8 @@ struct rh_upload {
     uint32_t restarts;
     uint32_t incompletes; /* finishes refused in a row */
     uint32_t mismatches;
-    rh_ms retry_at_ms; /* RH_MS_NEVER: not waiting */
+    rh_ms retry_at_ms;         /* RH_MS_NEVER: not waiting */
+    enum rh_outcome waits_for; /* the failure that it waits after */
     enum rh_reason wait_reason;
     rh_ms poll_at_ms;
     rh_ms unsent_since_ms; /* RH_MS_NEVER: nothing new waits */

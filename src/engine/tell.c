@@ -205,11 +205,11 @@ static enum rh_error told_about(struct rh_engine *e, struct rh_upload *u,
     }
 }
 
-/* Did its last request meet no server of ours? What another network may change. */
-static bool unreachable(const struct rh_upload *u)
+/* Did it meet no server of ours? What another network may change. */
+static bool unreachable(enum rh_outcome waits_for)
 {
-    return u->error == RH_OUTCOME_NETWORK || u->error == RH_OUTCOME_TIMEOUT ||
-           u->error == RH_OUTCOME_MALFORMED || u->error == RH_OUTCOME_GONE_BARE;
+    return waits_for == RH_OUTCOME_NETWORK || waits_for == RH_OUTCOME_TIMEOUT ||
+           waits_for == RH_OUTCOME_MALFORMED || waits_for == RH_OUTCOME_GONE_BARE;
 }
 
 static void told_network(struct rh_engine *e, bool up, bool metered)
@@ -228,7 +228,8 @@ static void told_network(struct rh_engine *e, bool up, bool metered)
         return; /* its schedule stands whatever the network says */
     for (uint32_t i = 0; i < e->count; i++) {
         struct rh_upload *u = &e->uploads[e->order[i]];
-        if (unreachable(u) && u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms)
+        if (unreachable(u->waits_for) && u->retry_at_ms != RH_MS_NEVER &&
+            u->retry_at_ms > e->now_ms)
             u->retry_at_ms = e->now_ms;
         if (u->end == RH_UPLOAD_FAILED && u->end_reason == RH_REASON_SET_ASIDE)
             rh_upload_revive(e, u);
@@ -239,7 +240,7 @@ static void told_network(struct rh_engine *e, bool up, bool metered)
             r->attempts = 0;
         if (r->phase != RH_REQUEST_ASIDE && r->phase != RH_REQUEST_WAITING)
             continue;
-        if (r->phase == RH_REQUEST_WAITING && !unreachable(&e->uploads[r->upload]))
+        if (r->phase == RH_REQUEST_WAITING && !unreachable(r->waits_for))
             continue;
         r->phase = RH_REQUEST_WAITING;
         r->retry_at_ms = e->now_ms;

@@ -167,6 +167,36 @@ static void an_unreachable_server_shows_as_offline_and_reconnect_ends_the_wait(v
     bench_free(b);
 }
 
+static void a_sibling_that_breaks_does_not_cut_a_retry_after_short(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new("live");
+    start(b, "a", 3 * MIB, 500 * KIB);
+    struct rh_action busy = *find_send(b, 0);
+    struct rh_action breaks = *find_send(b, 1);
+    answer(b, &busy, RH_OUTCOME_TOO_BUSY, 600000);
+    rh_ms until = b->now + 600000;
+    tell_broken(b, breaks.send.token);
+    tell_network(b, false);
+    tell_network(b, true);
+    while (b->now < until) {
+        for (const struct rh_action *send; (send = find_send(b, 0)) != NULL;) {
+            assert_true(send->send.kind != RH_SEND_PART ||
+                        send->send.range.offset != busy.send.range.offset);
+            struct rh_action copy = *send;
+            if (copy.send.kind == RH_SEND_PART)
+                answer_part(b, &copy);
+            else
+                answer_list(b, &copy, 0, NULL);
+        }
+        if (!bench_until_send(b, until - b->now))
+            break;
+        if (b->now >= until)
+            break;
+    }
+    bench_free(b);
+}
+
 static void storage_full_is_a_state(void **state)
 {
     (void)state;
@@ -366,6 +396,7 @@ int main(void)
         cmocka_unit_test(segments_that_are_gone_after_a_restart_fail_it),
         cmocka_unit_test(offline_is_a_state_and_spends_nothing),
         cmocka_unit_test(an_unreachable_server_shows_as_offline_and_reconnect_ends_the_wait),
+        cmocka_unit_test(a_sibling_that_breaks_does_not_cut_a_retry_after_short),
         cmocka_unit_test(storage_full_is_a_state),
         cmocka_unit_test(a_refused_token_asks_for_a_fresh_one_with_growing_pauses),
         cmocka_unit_test(a_stale_writer_stops_everything),
