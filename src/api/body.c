@@ -51,6 +51,8 @@ void api_hold_release(struct rh_exchange *x)
 void api_sink_report(struct rh_exchange *x, enum rh_written_end end)
 {
     RH_ASSERT(x->ask == API_ASK_GRANTED);
+    if (end != RH_WRITTEN_WHOLE)
+        api_slices_trim(x);
     x->written.op = x->op;
     x->written.end = end;
     x->written.span_count = x->grant.span_count;
@@ -86,6 +88,8 @@ void api_sink(struct rh_exchange *x, const uint8_t *data, size_t size)
             return;
         }
         room = room < left ? room : left;
+        uint64_t of_slice = api_slices_room(x);
+        room = room < of_slice ? room : of_slice;
         size_t take = room < size ? (size_t)room : size;
         size_t at = x->span_at;
         if (!span->compare) {
@@ -100,6 +104,8 @@ void api_sink(struct rh_exchange *x, const uint8_t *data, size_t size)
         x->written.crc64[at] = rh_crc64_update(x->written.crc64[at], data, take);
         x->written.length[at] += take;
         x->written.bytes += take;
+        if (!api_slices_pass(x))
+            return;
         data += take;
         size -= take;
     }

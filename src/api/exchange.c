@@ -409,6 +409,7 @@ void rh_exchange_finish(struct rh_exchange *x)
     if (x->api != NULL)
         api_hold_release(x);
     free(x->form);
+    free(x->slices);
     free(x->text);
     free(x->response_memory);
     memset(x, 0, sizeof *x);

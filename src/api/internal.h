@@ -127,6 +127,7 @@ struct rh_exchange {
     struct rh_grant grant;
     struct rh_written written;
     size_t span_at;
+    struct api_slices *slices; /* NULL: the sender declared none */
 
     const char *fault; /* code; NULL: none */
     char fault_message[200];
@@ -184,6 +185,17 @@ void api_hold_release(struct rh_exchange *x);
 void api_sink(struct rh_exchange *x, const uint8_t *data, size_t size);
 void api_sink_report(struct rh_exchange *x, enum rh_written_end end);
 uint64_t api_sink_crc(const struct rh_exchange *x); /* of all that was taken */
+
+/* ---- slices.c: the prefix of a body that can be vouched for, by Reelhaul-Slices ---- */
+
+/* False: failed already. */
+bool api_slices_read(struct rh_exchange *x, const struct rh_vault_request *request);
+/* So many of the next bytes belong to one slice. */
+uint64_t api_slices_room(const struct rh_exchange *x);
+/* After bytes were taken; false: a slice was wrong, and it was reported. */
+bool api_slices_pass(struct rh_exchange *x);
+/* Leaves of what was written what was checked. */
+void api_slices_trim(struct rh_exchange *x);
 
 /* ---- form.c ---- */
 

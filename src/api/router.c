@@ -196,7 +196,7 @@ static bool options(struct rh_exchange *x)
         (void)rh_response_add_str(response, "Access-Control-Allow-Headers",
                                   "Authorization, Content-Type, Reelhaul-Upload, Reelhaul-Offset, "
                                   "Reelhaul-Length, Reelhaul-Crc64, Reelhaul-Total, "
-                                  "Reelhaul-Final, Reelhaul-Writer");
+                                  "Reelhaul-Final, Reelhaul-Slices, Reelhaul-Writer");
         (void)rh_response_add_str(response, "Access-Control-Max-Age", "600");
     }
     return false;

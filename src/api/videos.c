@@ -216,7 +216,8 @@ static bool raw_read(struct rh_exchange *x, struct rh_vault_request *request)
     return error == RH_OK && api_id_upload(x, upload, "invalid_id", request->upload) &&
            header_u64(x, "Reelhaul-Offset", true, &request->offset) && raw_length(x, request) &&
            header_u64(x, "Reelhaul-Total", false, &request->total) && api_header_crc(x, request) &&
-           header_final(x, request) && header_writer(x, request) && part_agrees(x, request);
+           header_final(x, request) && header_writer(x, request) && part_agrees(x, request) &&
+           api_slices_read(x, request);
 }
 
 void api_video_chunk(struct rh_exchange *x)
@@ -290,7 +291,8 @@ static bool form_read(struct rh_exchange *x, struct rh_vault_request *request)
            form_u64(x, FIELD_OFFSET, &request->offset) &&
            form_u64(x, FIELD_LENGTH, &request->length) && form_length(x, request) &&
            form_u64(x, FIELD_TOTAL, &request->total) && form_crc(x, request) &&
-           form_final(x, request) && header_writer(x, request) && part_agrees(x, request);
+           form_final(x, request) && header_writer(x, request) && part_agrees(x, request) &&
+           api_slices_read(x, request);
 }
 
 void api_video_chunk_form(struct rh_exchange *x)

@@ -200,6 +200,7 @@ struct rh_written {
     uint64_t crc64[RH_GRANT_SPANS_MAX];  /* of the bytes taken in each span */
     uint64_t length[RH_GRANT_SPANS_MAX]; /* bytes taken in each span */
     size_t span_count;
+    bool checked; /* every one of these bytes was compared with a checksum of the sender */
 };
 
 /* ---- Events ---- */

@@ -90,6 +90,10 @@ static void judge(struct rh_op *op)
     }
     if (op->extent != NULL && op->extent->failed)
         verdict(op, RH_REPLY_WRITE_FAILED, false, "the bytes could not be made durable");
+    /* What the declared checksum of the whole cannot tell of a part must be told by those of its
+     * slices; bytes that nobody checked would stand in the way of the right ones. */
+    if (op->code != RH_REPLY_OK && op->request->has_crc && !op->written.checked)
+        op->keep = false;
     /* A chunk has no offsets that a sender could go on from: it counts whole or not at all. */
     if (is_chunk(op) && op->code != RH_REPLY_OK && !RH_PLANTED("keep-part-of-chunk"))
         op->keep = false;

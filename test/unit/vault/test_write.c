@@ -213,6 +213,35 @@ static void a_broken_body_keeps_what_arrived(void **state)
     assert_durable(w, f->id, 0, KIB, 8 * KIB);
 }
 
+static void an_unchecked_prefix_is_vouched_for_only_without_checksum(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    struct rh_written written;
+    size_t syncs = w->jobs[RH_STORE_SYNC];
+    for (unsigned end = RH_WRITTEN_BROKEN; end <= RH_WRITTEN_FULL; end++) {
+        struct rh_vault_request *request = write_of(w, f->id, 0, 4 * KIB);
+        request->has_crc = true;
+        request->crc64 = rh_crc64_update(0, data, 4 * KIB);
+        uint64_t op = ask(w, request);
+        body(w, op, data, 3 * KIB, (enum rh_written_end)end);
+        assert_int_not_equal(answer(w, op)->code, RH_REPLY_OK);
+        assert_false(answer(w, op)->has_receipt);
+        assert_int_equal(answer(w, op)->durable_count, 0);
+    }
+    assert_int_equal(w->jobs[RH_STORE_SYNC], syncs);
+    struct rh_vault_request *request = write_of(w, f->id, 0, 4 * KIB);
+    request->has_crc = true;
+    request->crc64 = rh_crc64_update(0, data, 4 * KIB);
+    uint64_t op = ask(w, request);
+    body_only(w, op, data, 2 * KIB, RH_WRITTEN_BROKEN, &written);
+    written.checked = true;
+    report(w, &written);
+    assert_int_equal(answer(w, op)->code, RH_REPLY_BROKEN);
+    assert_int_equal(answer(w, op)->receipt.length, 2 * KIB);
+    assert_durable(w, f->id, 0, 0, 2 * KIB);
+}
+
 static void a_wrong_checksum_keeps_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -701,6 +730,7 @@ int main(void)
         T(different_bytes_are_refused_and_not_written),
         T(a_grant_compares_what_is_there_and_writes_the_rest),
         T(a_broken_body_keeps_what_arrived),
+        T(an_unchecked_prefix_is_vouched_for_only_without_checksum),
         T(a_wrong_checksum_keeps_nothing),
         T(the_newest_writer_takes_over_and_waits),
         T(a_waiting_writer_is_superseded_by_a_newer_one),
