@@ -285,6 +285,20 @@ static void check_time(struct sim *sim, struct sim_tab *tab, const struct sim_up
                  policy->retries_max + 1);
 }
 
+/* A number of a lease is one writer's. */
+static void check_writer(struct sim *sim, const struct sim_tab *tab,
+                         const struct sim_upload *upload)
+{
+    uint64_t number = tab->lease_number;
+    if (number >= SIM_WRITERS_MAX)
+        return;
+    uint64_t *life = &tab->device->writers[number];
+    if (*life != 0 && *life != tab->life)
+        sim_fail(sim, upload, "promise 4: two writers use number %llu of a lease",
+                 (unsigned long long)number);
+    *life = tab->life;
+}
+
 static void sent(struct sim *sim, struct sim_tab *tab, const struct rh_action *action)
 {
     struct sim_attempts *a = &tab->attempts;
@@ -300,6 +314,7 @@ static void sent(struct sim *sim, struct sim_tab *tab, const struct rh_action *a
         .range = action->send.range,
     };
     upload->part_bytes = action->send.part_bytes; /* the geometry that was chosen for it */
+    check_writer(sim, tab, upload);
     check_time(sim, tab, upload, &flight);
     a->flights[a->flight_count++] = flight;
     check_caps(sim, tab, upload);

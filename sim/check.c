@@ -137,6 +137,22 @@ static void said_done(struct sim *sim, struct sim_object *object, const struct s
     sim_ranges_add(&object->acked, 0, said->total);
 }
 
+/* How many bytes it has: never fewer than before, never more than it lists. */
+static void said_count(struct sim *sim, struct sim_object *object, const struct sim_said *said)
+{
+    uint64_t listed = 0;
+    for (size_t i = 0; i < said->durable_count; i++)
+        listed += said->durable[i].length;
+    if (said->received < object->received)
+        sim_fail(sim, object->upload, "invariant 3: %" PRIu64 " bytes after %" PRIu64,
+                 said->received, object->received);
+    bool all_listed = !said->by_chunks && !said->durable_cut && !said->done;
+    if (all_listed && said->received != listed)
+        sim_fail(sim, object->upload, "invariant 3: %" PRIu64 " bytes, and %" PRIu64 " listed",
+                 said->received, listed);
+    object->received = said->received;
+}
+
 void sim_check_said(struct sim *sim, const struct sim_said *said)
 {
     struct sim_object *object = object_of(sim, said->id, said->name);
@@ -146,6 +162,7 @@ void sim_check_said(struct sim *sim, const struct sim_said *said)
         sim_fail(sim, object->upload, "invariant 2: it was done, and is said to be open");
         return;
     }
+    said_count(sim, object, said);
     if (said->done) {
         said_done(sim, object, said);
         return;
@@ -210,6 +227,14 @@ void sim_check_written(struct sim *sim, const char *id, uint64_t offset, uint64_
         sim_fail(sim, object->upload,
                  "promise 5: %" PRIu64 "+%" PRIu64 " is written over what was vouched for", offset,
                  length);
+}
+
+void sim_check_written_chunk(struct sim *sim, const char *id, uint64_t index, uint64_t offset,
+                             uint64_t length)
+{
+    const struct sim_object *object = find(sim, id);
+    if (object != NULL)
+        sim_check_written(sim, id, index * object->upload->part_bytes + offset, length);
 }
 
 static void check_object(struct sim *sim, const struct sim_object *object)

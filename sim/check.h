@@ -87,6 +87,9 @@ void sim_check_seen(struct sim *, const char *id, const char *name);
 void sim_check_heard(struct sim *, const struct sim_upload *, uint64_t offset, uint64_t length);
 /* 5 of the design's promises: nothing is written over what was vouched for. */
 void sim_check_written(struct sim *, const char *id, uint64_t offset, uint64_t length);
+/* The same in the file of a chunk that waits. */
+void sim_check_written_chunk(struct sim *, const char *id, uint64_t index, uint64_t offset,
+                             uint64_t length);
 /* 1, 2 and 10 for one object, or all: after whatever may have taken bytes away. */
 void sim_check_object(struct sim *, const char *id);
 void sim_check_all(struct sim *);

@@ -306,6 +306,8 @@ static enum rh_error front_write(struct rh_store *store, uint64_t handle, uint64
     const struct sim_handle *known = sim_work_handle(r, handle);
     if (known != NULL && known->index == RH_EXTENT_IN_PLACE)
         sim_check_written(r->sim, known->upload, offset, size);
+    else if (known != NULL)
+        sim_check_written_chunk(r->sim, known->upload, known->index, offset, size);
     return r->store->ops->write(r->store, handle, offset, data, size);
 }
 

@@ -7,7 +7,8 @@
 #include "reelhaul/wire.h"
 #include "spool.h"
 
-#define SIM_TABS 2
+#define SIM_TABS        2
+#define SIM_WRITERS_MAX 256 /* numbers of a lease that are told apart */
 
 /* What a tab shows of an upload. */
 struct sim_shown {
@@ -42,8 +43,9 @@ struct sim_device {
     struct sim_spool spool;
     uint64_t lives; /* of tabs, and of the device: what died has a number that is past */
     uint64_t life;
-    uint64_t fence;    /* of the tab that has the lock */
-    uint32_t crash_in; /* actions; 0: never */
+    uint64_t writers[SIM_WRITERS_MAX]; /* life of the tab that used this number of the lease */
+    uint64_t fence;                    /* of the tab that has the lock */
+    uint32_t crash_in;                 /* actions; 0: never */
     rh_ms asleep_until_ms;
     int64_t wall_skew_ms;
     struct sim_tab tabs[SIM_TABS];

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/plant.h"
 #include "sender.h"
 
 /* Actions that an engine may take for each event from outside, and each second. */
@@ -97,7 +98,8 @@ static void forget(struct sim *sim, struct sim_tab *tab, const struct rh_action 
     sim_note(sim, upload, "tab %llu forgets %llu+%llu", (unsigned long long)tab->lease_number,
              (unsigned long long)offset, (unsigned long long)length);
     /* Records may be lost, but not their order with what follows from them. */
-    sim_take_sync_record(take);
+    if (!RH_PLANTED("forget-before-record"))
+        sim_take_sync_record(take);
     if (!upload->cancelled)
         sim_check_forget(sim, upload, offset, length);
     sim_take_forget(take, offset, length);
@@ -280,7 +282,8 @@ void sim_tab_start(struct sim *sim, struct sim_tab *tab)
     tab->engine =
         rh_engine_init(tab->memory, &device->limits, &device->policy, rh_rng_next(&sim->rng));
     tab->life = ++device->lives;
-    tab->lease_number = ++device->fence;
+    bool reuse = RH_PLANTED("reuse-epoch") && device->fence > 0;
+    tab->lease_number = reuse ? device->fence : ++device->fence;
     tab->started_ms = sim->now_ms;
     tab->budget = BUDGET_MAX;
     tab->budget_ms = sim->now_ms;

@@ -96,7 +96,7 @@ static void take_effect(struct sim *sim, void *context, uint64_t life)
                  job->result.error);
     if (job->job.verb == RH_STORE_BEGIN && job->result.error == RH_OK)
         note_handle(r, job);
-    if (job->job.verb >= RH_STORE_SEAL && job->job.verb <= RH_STORE_ERASE)
+    if (job->job.verb != RH_STORE_BEGIN && job->job.verb != RH_STORE_HASH)
         sim_check_object(sim, job->job.target.upload);
     sim_in(sim, delay_of(r, false, 3), report, job, r->life);
     if (rh_store_model_is_stopped(r->store))

@@ -232,6 +232,8 @@ static void stitched(struct rh_vault *v, struct rh_job *job, const struct rh_sto
     struct rh_upload *u = job->context;
     const struct rh_chunk_row *row = rh_chunk_find(u, u->stitch_index);
     enum rh_error error = result->error;
+    if (error == RH_OK && RH_PLANTED("launder-rot"))
+        u->chunks[row - u->chunks].crc64 = result->crc64;
     if (error == RH_OK && result->crc64 != row->crc64)
         error = RH_ERR_CHECKSUM;
     if (error == RH_OK) {
