@@ -15,10 +15,26 @@
 /* Recordings of people: nobody else on the machine gets to list them. */
 #define DATA_MODE 0700
 
+/* Where this one may not look, it did not make anything either. */
+static enum rh_error sync_directory(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = fd < 0 ? 0 : fsync(fd);
+    int why = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = why;
+    return result == 0 || why == EROFS || why == EINVAL ? RH_OK : RH_ERR_IO;
+}
+
+/* Without its own name in the directory above, nothing in a data directory would outlive a power
+ * failure. Synced whether made now or not: who made it may have been killed before its sync. */
 static enum rh_error make_directories(const char *directory)
 {
     char path[PATH_MAX];
     size_t size = strlen(directory);
+    size_t name = 0; /* where the component begins */
 
     if (size == 0 || size >= sizeof path)
         return RH_ERR_LIMIT;
@@ -29,7 +45,14 @@ static enum rh_error make_directories(const char *directory)
         path[i] = '\0';
         if (mkdir(path, DATA_MODE) != 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
             return RH_ERR_IO;
+        char first = path[name];
+        path[name] = '\0';
+        enum rh_error error = sync_directory(name == 0 ? "." : path);
+        path[name] = first;
+        if (error != RH_OK)
+            return error;
         path[i] = i == size ? '\0' : '/';
+        name = i + 1;
     }
     return RH_OK;
 }
