@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+#include "scenarios.h"
+
+#include <string.h>
+
+enum { RANGES = 0, CHUNKS = 1, SMALL = 2 }; /* the videos of world.c */
+
+static void start(struct world *w)
+{
+    if (world_open(w))
+        world_settle(w);
+}
+
+static void session(struct world *w)
+{
+    uint64_t op;
+    start(w);
+    op = world_session(w);
+    world_settle(w);
+    world_expect(w, op, RH_REPLY_CREATED);
+}
+
+/* The id of a new upload. */
+static void create(struct world *w, size_t video, bool with_total, char id[RH_ID_TEXT_MAX])
+{
+    uint64_t op = world_create(w, video, with_total);
+    world_settle(w);
+    world_expect(w, op, RH_REPLY_CREATED);
+    id[0] = '\0';
+    if (w->problem[0] == '\0')
+        strcpy(id, world_answer(w, op)->upload.id);
+}
+
+static void expect(struct world *w, uint64_t op, enum rh_reply_code code)
+{
+    world_settle(w);
+    world_expect(w, op, code);
+}
+
+static void expect_done(struct world *w, size_t video)
+{
+    uint64_t op = world_get(w, video);
+    expect(w, op, RH_REPLY_OK);
+    if (w->problem[0] == '\0' && world_answer(w, op)->upload.state != RH_UPLOAD_DONE)
+        world_problem(w, "%s should be done", w->sources[video].name);
+}
+
+static void run_create(struct world *w)
+{
+    session(w);
+    uint64_t a = world_create(w, RANGES, true);
+    uint64_t b = world_create(w, SMALL, false);
+    expect(w, a, RH_REPLY_CREATED);
+    expect(w, b, RH_REPLY_CREATED);
+    expect(w, world_create(w, RANGES, true), RH_REPLY_OK);
+}
+
+static void run_append(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, false, id);
+    expect(w, world_write(w, RANGES, id, 0, 1000, false), RH_REPLY_OK);
+    uint64_t a = world_write(w, RANGES, id, 1000, 900, false);
+    uint64_t b = world_write(w, RANGES, id, 1900, 700, true);
+    expect(w, a, RH_REPLY_OK);
+    expect(w, b, RH_REPLY_OK);
+    expect_done(w, RANGES);
+}
+
+static void run_any_order(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, true, id);
+    expect(w, world_write(w, RANGES, id, 1700, 900, false), RH_REPLY_OK);
+    uint64_t a = world_write(w, RANGES, id, 0, 800, false);
+    uint64_t b = world_write(w, RANGES, id, 800, 900, false);
+    expect(w, a, RH_REPLY_OK);
+    expect(w, b, RH_REPLY_OK);
+    expect_done(w, RANGES);
+}
+
+static void run_overlap(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, false, id);
+    expect(w, world_write(w, RANGES, id, 300, 1000, false), RH_REPLY_OK);
+    expect(w, world_write(w, RANGES, id, 0, 1700, false), RH_REPLY_OK);
+    uint64_t other = world_write(w, RANGES, id, 400, 500, false);
+    w->asked[other].other_bytes = true;
+    expect(w, other, RH_REPLY_DIFFERENT_BYTES);
+    expect(w, world_write(w, RANGES, id, 0, w->sources[RANGES].size, true), RH_REPLY_OK);
+    expect(w, world_write(w, RANGES, id, 300, 1000, false), RH_REPLY_OK);
+    expect_done(w, RANGES);
+}
+
+static void run_broken(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, true, id);
+    uint64_t op = world_write(w, RANGES, id, 0, 2600, true);
+    w->asked[op].cut = 1300;
+    expect(w, op, RH_REPLY_BROKEN);
+    expect(w, world_write(w, RANGES, id, 1300, 1300, true), RH_REPLY_OK);
+    expect_done(w, RANGES);
+}
+
+static void run_finish(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    char other[RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, false, id);
+    create(w, SMALL, true, other);
+    uint64_t a = world_write(w, RANGES, id, 0, w->sources[RANGES].size, false);
+    uint64_t b = world_write(w, SMALL, other, 0, w->sources[SMALL].size, false);
+    expect(w, a, RH_REPLY_OK);
+    expect(w, b, RH_REPLY_OK);
+    expect(w, world_end(w, RANGES, false), RH_REPLY_OK);
+    expect(w, world_end(w, RANGES, false), RH_REPLY_OK);
+    expect_done(w, RANGES);
+    expect_done(w, SMALL);
+}
+
+static void run_partial(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, false, id);
+    expect(w, world_write(w, RANGES, id, 300, 600, false), RH_REPLY_OK);
+    uint64_t unfinished = world_write(w, RANGES, id, 1000, 400, false);
+    w->asked[unfinished].cut = 100;
+    expect(w, unfinished, RH_REPLY_BROKEN);
+    expect(w, world_write(w, RANGES, id, 1500, 700, false), RH_REPLY_OK);
+    expect(w, world_end(w, RANGES, true), RH_REPLY_OK);
+    expect_done(w, RANGES);
+}
+
+static void run_partial_chunks(struct world *w)
+{
+    session(w);
+    expect(w, world_chunk(w, CHUNKS, 0), RH_REPLY_OK);
+    expect(w, world_chunk(w, CHUNKS, 2), RH_REPLY_OK);
+    expect(w, world_end(w, CHUNKS, true), RH_REPLY_OK);
+    expect_done(w, CHUNKS);
+}
+
+static void run_takeover(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, true, id);
+    uint64_t old = world_write(w, RANGES, id, 0, 2600, true);
+    w->asked[old].hold = 1100;
+    world_settle(w);
+    expect(w, world_write(w, RANGES, id, 0, 2600, true), RH_REPLY_OK);
+    expect(w, old, RH_REPLY_SUPERSEDED);
+    expect_done(w, RANGES);
+}
+
+static void prepare_expiry(struct world *w)
+{
+    w->limits.expire_after_ticks = 5;
+}
+
+static void run_expiry(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    char nothing[RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, false, id);
+    create(w, SMALL, false, nothing);
+    expect(w, world_write(w, RANGES, id, 0, 1000, false), RH_REPLY_OK);
+    w->now.videos[SMALL].may_go = true;
+    world_mark(w, true);
+    uint64_t cut = world_write(w, SMALL, nothing, 0, 500, false);
+    w->asked[cut].cut = 0;
+    world_settle(w);
+    world_pass(w, 70);
+    expect(w, world_create(w, SMALL, true), RH_REPLY_CREATED);
+    expect(w, world_write(w, RANGES, id, 1000, 1600, true), RH_REPLY_OK);
+    expect_done(w, RANGES);
+}
+
+static void run_delete(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, false, id);
+    expect(w, world_write(w, RANGES, id, 0, 1500, false), RH_REPLY_OK);
+    expect(w, world_delete(w, RANGES, id), RH_REPLY_OK);
+    create(w, RANGES, true, id);
+    expect(w, world_write(w, RANGES, id, 0, 1200, false), RH_REPLY_OK);
+    expect(w, world_write(w, RANGES, id, 1200, 1400, false), RH_REPLY_OK);
+    expect_done(w, RANGES);
+}
+
+static void run_delete_chunks(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    session(w);
+    expect(w, world_chunk(w, CHUNKS, 1), RH_REPLY_OK);
+    uint64_t op = world_chunk(w, CHUNKS, 3);
+    expect(w, op, RH_REPLY_OK);
+    if (w->problem[0] != '\0')
+        return;
+    strcpy(id, world_answer(w, op)->upload.id);
+    expect(w, world_delete(w, CHUNKS, id), RH_REPLY_OK);
+    expect(w, world_chunk(w, CHUNKS, 3), RH_REPLY_OK);
+    for (size_t i = 0; i < 3; i++)
+        expect(w, world_chunk(w, CHUNKS, i), RH_REPLY_OK);
+    expect_done(w, CHUNKS);
+}
+
+static void run_companions(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    session(w);
+    expect(w, world_session(w), RH_REPLY_OK);
+    expect(w, world_metadata(w, SMALL, 1), RH_REPLY_OK);
+    uint64_t op = world_create(w, SMALL, true);
+    expect(w, op, RH_REPLY_OK);
+    if (w->problem[0] != '\0')
+        return;
+    strcpy(id, world_answer(w, op)->upload.id);
+    expect(w, world_write(w, SMALL, id, 0, w->sources[SMALL].size, true), RH_REPLY_OK);
+    expect(w, world_metadata(w, SMALL, 2), RH_REPLY_OK);
+    expect(w, world_metadata(w, SMALL, 3), RH_REPLY_OK);
+    expect_done(w, SMALL);
+}
+
+static void run_chunks(struct world *w)
+{
+    session(w);
+    uint64_t first = world_chunk(w, CHUNKS, 0);
+    uint64_t third = world_chunk(w, CHUNKS, 2);
+    expect(w, first, RH_REPLY_OK);
+    expect(w, third, RH_REPLY_OK);
+    expect(w, world_chunk(w, CHUNKS, 3), RH_REPLY_OK);
+    expect(w, world_chunk(w, CHUNKS, 2), RH_REPLY_OK);
+    expect(w, world_chunk(w, CHUNKS, 1), RH_REPLY_OK);
+    expect_done(w, CHUNKS);
+}
+
+/* An orderly stop, with its checkpoint, and a second life. */
+static void run_restart(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, true, id);
+    expect(w, world_write(w, RANGES, id, 0, 1400, false), RH_REPLY_OK);
+    expect(w, world_chunk(w, CHUNKS, 2), RH_REPLY_OK);
+    world_close(w);
+    start(w);
+    expect(w, world_chunk(w, CHUNKS, 0), RH_REPLY_OK);
+    expect(w, world_write(w, RANGES, id, 1400, 1200, true), RH_REPLY_OK);
+    expect_done(w, RANGES);
+    world_close(w);
+}
+
+static void run_checkpoints(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, false, id);
+    for (size_t at = 0; at < 2000; at += 500)
+        expect(w, world_write(w, RANGES, id, at, 400, false), RH_REPLY_OK);
+    expect(w, world_chunk(w, CHUNKS, 1), RH_REPLY_OK);
+    expect(w, world_write(w, RANGES, id, 0, 2600, true), RH_REPLY_OK);
+    expect_done(w, RANGES);
+}
+
+/* Everything at once: group commit, and jobs of several uploads in any order. */
+static void run_together(struct world *w)
+{
+    char ids[2][RH_ID_TEXT_MAX];
+    session(w);
+    create(w, RANGES, true, ids[0]);
+    create(w, SMALL, false, ids[1]);
+    uint64_t ops[] = {
+        world_write(w, RANGES, ids[0], 0, 1300, false),
+        world_write(w, SMALL, ids[1], 0, w->sources[SMALL].size, true),
+        world_chunk(w, CHUNKS, 1),
+        world_write(w, RANGES, ids[0], 1300, 1300, true),
+        world_chunk(w, CHUNKS, 0),
+        world_metadata(w, SMALL, 1),
+    };
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+        expect(w, ops[i], RH_REPLY_OK);
+    expect_done(w, RANGES);
+    expect_done(w, SMALL);
+}
+
+const struct scenario scenarios[] = {
+    {.name = "create", .run = run_create},
+    {.name = "companions", .run = run_companions},
+    {.name = "append", .run = run_append},
+    {.name = "any-order", .run = run_any_order},
+    {.name = "overlap", .run = run_overlap},
+    {.name = "broken", .run = run_broken},
+    {.name = "finish", .run = run_finish},
+    {.name = "partial", .run = run_partial},
+    {.name = "partial-chunks", .run = run_partial_chunks},
+    {.name = "takeover", .run = run_takeover},
+    {.name = "expiry", .run = run_expiry, .prepare = prepare_expiry},
+    {.name = "delete", .run = run_delete},
+    {.name = "delete-chunks", .run = run_delete_chunks},
+    {.name = "chunks", .run = run_chunks},
+    {.name = "restart", .run = run_restart},
+    {.name = "checkpoints", .run = run_checkpoints, .checkpoint_pages = 6},
+    {.name = "together", .run = run_together},
+};
+const size_t scenario_count = sizeof scenarios / sizeof scenarios[0];
