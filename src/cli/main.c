@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/care.h"
 #include "cli/push.h"
 #include "serve/serve.h"
 
@@ -14,6 +15,8 @@ static const char help[] = "Usage: reelhaul COMMAND [flags]\n"
                            "  serve       receive recordings and serve the recorder's pages\n"
                            "  push        send files, or standard input while it grows\n"
                            "  status      list what waits to be sent\n"
+                           "  backup      copy a data directory while its server runs\n"
+                           "  fsck        check a data directory, repair or rebuild its catalog\n"
                            "\n"
                            "  --help      this text; reelhaul COMMAND --help says more\n"
                            "  --version   the version\n";
@@ -28,6 +31,10 @@ int main(int argc, char **argv)
         return rh_push_main(argc - 2, argv + 2);
     if (strcmp(command, "status") == 0)
         return rh_status_main(argc - 2, argv + 2);
+    if (strcmp(command, "backup") == 0)
+        return rh_backup_main(argc - 2, argv + 2);
+    if (strcmp(command, "fsck") == 0)
+        return rh_fsck_main(argc - 2, argv + 2);
     if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
         fputs(help, stdout);
         return argc > 1 ? 0 : EXIT_USAGE;

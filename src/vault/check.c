@@ -119,7 +119,9 @@ static void check_done(struct rh_check *c, const struct rh_upload_rows *rows)
         change->u.upload_row.state = RH_UPLOAD_LOST;
         return;
     }
-    if (size == row->total && c->how->deep && rh_check_crc(c, path, 0, size, &crc64) != RH_OK)
+    bool deep = c->how->deep || (c->how->witnessed != NULL &&
+                                 rh_witnessed_find(c->how->witnessed, row->id) != NULL);
+    if (size == row->total && deep && rh_check_crc(c, path, 0, size, &crc64) != RH_OK)
         size = RH_SIZE_UNKNOWN;
     if (size != row->total || crc64 != row->crc64)
         rh_check_say(c, RH_FOUND_PROBLEM, "object-damaged", "bring the file from a backup", path,

@@ -40,7 +40,8 @@ struct rh_check_how {
     int root; /* the data directory */
     struct rh_catalog *catalog;
     bool repair;
-    bool deep; /* read the bytes of finished uploads too */
+    bool deep;                            /* read the bytes of finished uploads too… */
+    const struct rh_witnessed *witnessed; /* …or of those alone that it speaks of; or NULL */
     void (*found)(void *context, const struct rh_finding *);
     void *context;
 };

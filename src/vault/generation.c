@@ -73,6 +73,38 @@ static enum rh_error read_meta(struct rh_catalog *catalog, const uint8_t entropy
     return error;
 }
 
+/* ---- The key ---- */
+
+static bool read_key(int root, uint8_t key[16])
+{
+    char text[33] = "";
+    int fd = openat(root, RH_KEY_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool fits = fd >= 0 && read(fd, text, 32) == 32 && rh_hex_decode(key, 16, text, 32) == 16;
+    if (fd >= 0)
+        close(fd);
+    return fits;
+}
+
+static enum rh_error keep_key(int root, const uint8_t key[16])
+{
+    uint8_t there[16];
+    char text[34];
+    if (read_key(root, there) && memcmp(there, key, sizeof there) == 0)
+        return RH_OK;
+    (void)rh_hex_encode(text, sizeof text, key, 16);
+    text[32] = '\n';
+    int fd = openat(root, RH_KEY_FILE ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                    0600);
+    enum rh_error error = fd >= 0 && write(fd, text, 33) == 33 && fsync(fd) == 0 ? RH_OK
+                          : errno == ENOSPC                                      ? RH_ERR_FULL
+                                                                                 : RH_ERR_IO;
+    if (fd >= 0)
+        close(fd);
+    if (error == RH_OK && renameat(root, RH_KEY_FILE ".new", root, RH_KEY_FILE) != 0)
+        error = RH_ERR_IO;
+    return error == RH_OK && fsync(root) != 0 ? RH_ERR_IO : error;
+}
+
 /* RH_OK with how it was opened; has_meta of the witness says whether it can be used. */
 static enum rh_error decide(const struct rh_meta_row *meta, enum rh_error witness_error,
                             const struct rh_witnessed *w, struct rh_opening *opening)
@@ -128,13 +160,14 @@ static void note(struct rh_opening *opening, enum rh_weight weight, const char *
         opening->found(opening->context, &finding);
 }
 
-static enum rh_error check(int root, struct rh_catalog *catalog, struct rh_opening *opening,
-                           bool repair, bool deep)
+static enum rh_error check(int root, struct rh_catalog *catalog, const struct rh_witnessed *w,
+                           struct rh_opening *opening, bool repair, bool deep)
 {
     struct rh_check_how how = {.root = root,
                                .catalog = catalog,
                                .repair = repair,
                                .deep = deep,
+                               .witnessed = w,
                                .found = repair ? opening->found : NULL,
                                .context = opening->context};
     return rh_check_run(&how, &opening->totals);
@@ -160,17 +193,17 @@ static enum rh_error reconcile(int root, struct rh_catalog *catalog, const struc
     enum rh_error error = random_token(generation);
     if (error == RH_OK)
         error = rh_check_merge(root, catalog, w, generation);
-    return error == RH_OK ? check(root, catalog, opening, true, deep) : error;
+    return error == RH_OK ? check(root, catalog, w, opening, true, deep) : error;
 }
 
 static enum rh_error repair_same(int root, struct rh_catalog *catalog, struct rh_opening *opening)
 {
-    enum rh_error error = check(root, catalog, opening, false, true);
+    enum rh_error error = check(root, catalog, NULL, opening, false, !opening->quick);
     if (error != RH_OK)
         return error;
     if (opening->totals.problems == 0) /* again, to be heard */
-        return check(root, catalog, opening, true, false);
-    return reconcile(root, catalog, NULL, opening, true);
+        return check(root, catalog, NULL, opening, true, false);
+    return reconcile(root, catalog, NULL, opening, !opening->quick);
 }
 
 static enum rh_error settle(int root, struct rh_catalog *catalog, struct rh_opening *opening)
@@ -181,7 +214,9 @@ static enum rh_error settle(int root, struct rh_catalog *catalog, struct rh_open
     if (getrandom(entropy, sizeof entropy, 0) != (ssize_t)sizeof entropy)
         return RH_ERR_IO;
     enum rh_error error = read_meta(catalog, entropy, &meta);
-    if (error != RH_OK || opening->opened == RH_OPENED_NEW)
+    if (error == RH_OK && opening->opened == RH_OPENED_NEW)
+        return keep_key(root, meta.id_key);
+    if (error != RH_OK)
         return error;
     error = decide(&meta, rh_witnessed_load(root, &w), &w, opening);
     if (error == RH_OK && opening->opened == RH_OPENED_SAME) {
@@ -195,10 +230,10 @@ static enum rh_error settle(int root, struct rh_catalog *catalog, struct rh_open
                  "the witness is damaged: some acknowledged ranges are not known; their senders "
                  "are asked for them");
         error = reconcile(root, catalog, opening->opened == RH_OPENED_OLDER ? &w : NULL, opening,
-                          opening->repair);
+                          opening->repair && !opening->quick);
     }
     rh_witnessed_finish(&w);
-    return error;
+    return error == RH_OK ? keep_key(root, meta.id_key) : error;
 }
 
 static int open_root(const char *directory)
@@ -313,6 +348,8 @@ static enum rh_error fill(int root, const char *directory, const struct rh_witne
         return RH_ERR_IO;
     if (w->has_meta) /* ids that were given stay ours */
         memcpy(entropy + 16, w->meta.id_key, sizeof w->meta.id_key);
+    else
+        (void)read_key(root, entropy + 16);
     enum rh_error error = open_sqlite(&catalog, directory, REBUILT, opening);
     if (error != RH_OK)
         return error;

@@ -16,6 +16,9 @@
 #include "vault/check.h"
 
 #define RH_CATALOG_FILE "reelhaul.db"
+/* The key of upload ids once more, 32 hexadecimal digits: with catalog and witness gone, a rebuilt
+ * catalog still knows the ids of finished files as its own. */
+#define RH_KEY_FILE "reelhaul.key"
 
 enum rh_opened {
     RH_OPENED_NEW = 1,     /* an empty directory */
@@ -28,7 +31,8 @@ enum rh_opened {
 struct rh_opening {
     void (*found)(void *context, const struct rh_finding *); /* NULL: nobody listens */
     void *context;
-    bool repair; /* repair it also where it is the same (fsck --repair), and read all bytes */
+    bool repair; /* repair it also where it is the same (fsck --repair)… */
+    bool quick;  /* …without reading the bytes of finished uploads */
     /* The rest is the answer. */
     enum rh_opened opened;
     struct rh_check_totals totals;
