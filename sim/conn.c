@@ -202,10 +202,24 @@ void sim_conn_arrived(struct sim *sim, struct sim_conn *conn)
     run(sim->receiver, conn);
 }
 
+static void end_input(struct sim *sim, struct sim_conn *conn, enum rh_error why);
+
+/* The process sees the end once it gets time again. */
+static void end_later(struct sim *sim, void *context, uint64_t op)
+{
+    struct sim_conn *conn = sim->ending ? NULL : sim_conn_of(sim->receiver, op);
+    (void)context;
+    if (conn != NULL)
+        end_input(sim, conn, conn->end);
+}
+
 static void end_input(struct sim *sim, struct sim_conn *conn, enum rh_error why)
 {
     struct sim_receiver *r = sim->receiver;
     if (conn->over)
+        return;
+    conn->end = why;
+    if (sim_receiver_put_off(sim, end_later, NULL, conn->op))
         return;
     if (conn->exchange == NULL) {
         conn->over = true;
@@ -222,6 +236,7 @@ static void end_input(struct sim *sim, struct sim_conn *conn, enum rh_error why)
 void sim_conn_gone(struct sim *sim, struct sim_conn *conn)
 {
     conn->link = NULL;
+    conn->content = 0; /* the bytes are gone with the link */
     end_input(sim, conn, RH_ERR_CLOSED);
 }
 

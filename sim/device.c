@@ -50,6 +50,21 @@ static struct sim_device *device_of_life(struct sim *sim, uint64_t life)
     return NULL;
 }
 
+bool sim_device_put_off(struct sim *sim, struct sim_device *device, sim_handler *handler,
+                        void *context, uint64_t life)
+{
+    rh_ms until_ms = device->asleep_until_ms;
+    if (sim->ending || until_ms <= sim->now_ms)
+        return false;
+    sim_in(sim, until_ms - sim->now_ms, handler, context, life);
+    return true;
+}
+
+static bool is_asleep(const struct sim *sim, const struct sim_device *device)
+{
+    return device->asleep_until_ms > sim->now_ms;
+}
+
 static void slice(struct sim *sim, void *context, uint64_t life);
 
 /* ENOSPC: the recorder keeps what it has in memory and tries again. */
@@ -65,6 +80,8 @@ static void segment_durable(struct sim *sim, void *context, uint64_t life)
     struct sim_device *device = sim->ending ? NULL : device_of_life(sim, life);
     struct rh_event event;
     if (device == NULL || take->gone || take->upload->cancelled)
+        return;
+    if (sim_device_put_off(sim, device, segment_durable, take, life))
         return;
     if (spool_is_full(sim, take)) {
         sim_in(sim, sim_between(sim, 100, 2000), segment_durable, take, life);
@@ -87,6 +104,8 @@ static void slice(struct sim *sim, void *context, uint64_t life)
     struct sim_take *take = context;
     struct sim_device *device = sim->ending ? NULL : device_of_life(sim, life);
     if (device == NULL || take->over || take->upload->cancelled)
+        return;
+    if (sim_device_put_off(sim, device, slice, take, life))
         return;
     if (spool_is_full(sim, take)) {
         sim_in(sim, sim_between(sim, 100, 2000), slice, take, life);
@@ -113,6 +132,8 @@ static void begin_take(struct sim *sim, void *context, uint64_t life)
     struct sim_device *device = sim->ending ? NULL : device_of_life(sim, life);
     struct rh_event event;
     if (device == NULL || take->begun)
+        return;
+    if (sim_device_put_off(sim, device, begin_take, take, life))
         return;
     take->begun = true;
     take->upload->begun = true;
@@ -170,6 +191,8 @@ static void make_lead(struct sim *sim, void *context, uint64_t life)
     struct sim_tab *tab = context;
     if (sim->ending || life != tab->life || tab->lease_number != tab->device->fence)
         return;
+    if (sim_device_put_off(sim, tab->device, make_lead, tab, life))
+        return;
     sim_tab_lead(sim, tab);
     /* In the end nothing stays paused, whatever the records say. */
     if (sim->healed && life == tab->life)
@@ -212,6 +235,7 @@ void sim_device_crash(struct sim *sim, struct sim_device *device)
     sim_note(sim, NULL, "device %zu crashes", device->index);
     device->life = ++device->lives;
     device->crash_in = 0;
+    device->asleep_until_ms = 0;
     for (size_t i = 0; i < SIM_TABS; i++)
         sim_tab_stop(sim, &device->tabs[i]);
     sim_spool_crash(sim, &device->spool);
@@ -230,6 +254,8 @@ static void lose_lead(struct sim *sim, void *context, uint64_t life)
     struct sim_tab *tab = context;
     if (sim->ending || life != tab->life || tab->lease_number == tab->device->fence)
         return;
+    if (sim_device_put_off(sim, tab->device, lose_lead, tab, life))
+        return;
     struct rh_event event = {.kind = RH_EVENT_LEADER_LOST};
     (void)sim_tab_tell(sim, tab, &event);
     if (life == tab->life)
@@ -239,7 +265,7 @@ static void lose_lead(struct sim *sim, void *context, uint64_t life)
 void sim_device_fight(struct sim *sim, struct sim_device *device)
 {
     struct sim_tab *leader = sim_device_leader(device);
-    if (leader == NULL)
+    if (leader == NULL || is_asleep(sim, device))
         return;
     if (!sim_fires(sim, NULL, SIM_TAB_FIGHT))
         return;
@@ -258,19 +284,49 @@ void sim_device_wall_jump(struct sim *sim, struct sim_device *device)
     device->wall_skew_ms = ((int64_t)sim_below(sim, 20) - 10) * (int64_t)365 * 24 * 3600 * 1000;
 }
 
+/* ---- sleep, and being away ---- */
+
+static void notice_weather(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_device *device = context;
+    if (!sim->ending && life == device->life)
+        sim_device_weather(sim, device);
+}
+
+/* Stopped, or the machine sleeps: then its monotonic clock sleeps too. */
+void sim_device_pause(struct sim *sim, struct sim_device *device, rh_ms length_ms)
+{
+    bool clock_sleeps = sim_chance(sim, 500);
+    device->asleep_until_ms = sim->now_ms + length_ms;
+    for (size_t i = 0; clock_sleeps && i < SIM_TABS; i++) {
+        device->tabs[i].started_ms += length_ms;
+        device->tabs[i].budget_ms += length_ms;
+    }
+    sim_in(sim, length_ms, notice_weather, device, device->life);
+}
+
+void sim_device_away(struct sim *sim, struct sim_device *device, rh_ms length_ms)
+{
+    device->away_until_ms = sim->now_ms + length_ms;
+    sim_device_weather(sim, device);
+    sim_in(sim, length_ms, notice_weather, device, device->life);
+}
+
 /* ---- the user ---- */
 
 static void undo_pause(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_device *device = context;
-    if (!sim->ending && life == device->life)
+    if (!sim->ending && life == device->life &&
+        !sim_device_put_off(sim, device, undo_pause, device, life))
         tell_about(sim, device, RH_EVENT_RESUME, NULL);
 }
 
 static void undo_hold(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_device *device = context;
-    if (!sim->ending && life == device->life)
+    if (!sim->ending && life == device->life &&
+        !sim_device_put_off(sim, device, undo_hold, device, life))
         tell_about(sim, device, RH_EVENT_RELEASE, NULL);
 }
 
@@ -284,7 +340,7 @@ static void set_limit(struct sim *sim, struct sim_device *device)
 void sim_device_user(struct sim *sim, struct sim_device *device, enum sim_fault what)
 {
     struct sim_take *take = &device->spool.takes[sim_below(sim, device->spool.count)];
-    if (!take->begun || sim_device_leader(device) == NULL)
+    if (!take->begun || sim_device_leader(device) == NULL || is_asleep(sim, device))
         return;
     if (what == SIM_USER_CANCEL && (take->upload->completed || !sim_chance(sim, 300)))
         return;
@@ -316,12 +372,14 @@ void sim_device_user(struct sim *sim, struct sim_device *device, enum sim_fault 
 void sim_device_weather(struct sim *sim, struct sim_device *device)
 {
     struct rh_event event = {.kind = RH_EVENT_STORAGE};
+    if (is_asleep(sim, device))
+        return; /* it is told when it wakes */
     event.storage.level = sim->weather[SIM_PRESSURE] ? RH_PRESSURE_CRITICAL : RH_PRESSURE_NONE;
     sim_device_tell(sim, device, &event);
     /* A network that is down may look up, or the other way round for a while. */
     if (sim_chance(sim, 700) || sim->healed) {
         event.kind = RH_EVENT_NETWORK;
-        event.network.up = !sim->weather[SIM_NETWORK_DOWN];
+        event.network.up = !sim->weather[SIM_NETWORK_DOWN] && device->away_until_ms <= sim->now_ms;
         event.network.metered = false;
         sim_device_tell(sim, device, &event);
     }
@@ -401,6 +459,18 @@ void sim_device_explain(struct sim *sim, const struct sim_device *device)
 
 /* ---- birth ---- */
 
+/* Numbered parts count whole or not at all: one must fit between two cuts, twice over. */
+static void fit_cuts(const struct sim *sim, struct rh_policy *policy)
+{
+    uint64_t most = (uint64_t)sim->plan.rates[SIM_CUTS] * sim->plan.bytes_a_ms / 4;
+    if ((policy->traits & RH_TRAIT_FIXED_PARTS) == 0)
+        return;
+    if (policy->part_bytes > most)
+        policy->part_bytes = (uint32_t)most;
+    if (policy->part_bytes_min > policy->part_bytes)
+        policy->part_bytes_min = policy->part_bytes;
+}
+
 static void make_policy(struct sim *sim, struct sim_device *device)
 {
     uint32_t part = 4096u << sim_below(sim, 6);
@@ -416,6 +486,8 @@ static void make_policy(struct sim *sim, struct sim_device *device)
     policy->idle_ms_max = 20000;
     if (sim_chance(sim, 300))
         policy->keep = RH_KEEP_UNTIL_RECEIPT;
+    if (sim->plan.rates[SIM_CUTS] != 0)
+        fit_cuts(sim, policy);
     uint32_t segments = 64u << (uint32_t)sim_below(sim, 4);
     uint32_t parts = 8 + (uint32_t)sim_below(sim, 24);
     device->limits = (struct rh_limits){

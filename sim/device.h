@@ -13,6 +13,9 @@ void sim_device_start(struct sim *, struct sim_device *);
 void sim_device_crash(struct sim *, struct sim_device *);
 void sim_device_crash_after(struct sim *, struct sim_device *, uint32_t actions);
 void sim_device_fight(struct sim *, struct sim_device *);
+/* It gets no time for so long, then all at once; it has no network for so long. */
+void sim_device_pause(struct sim *, struct sim_device *, rh_ms length_ms);
+void sim_device_away(struct sim *, struct sim_device *, rh_ms length_ms);
 void sim_device_wall_jump(struct sim *, struct sim_device *);
 bool sim_device_has_session(const struct sim_device *); /* nothing happens before that */
 /* The user does something: one of SIM_USER_*. */

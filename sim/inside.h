@@ -20,7 +20,8 @@ struct sim_conn {
     struct rh_h1 h1;
     struct rh_exchange *exchange; /* NULL until the head is there */
     bool body_ended;
-    bool is_write; /* what was asked of the vault */
+    enum rh_error end; /* how its input ended */
+    bool is_write;     /* what was asked of the vault */
     bool over;
     char upload[RH_ID_TEXT_MAX];
     uint64_t lease_number;
@@ -65,9 +66,11 @@ struct sim_receiver {
     bool is_up;
     bool crash_wanted;
     enum sim_death death;
-    rh_ms up_ms;   /* when this process began */
-    rh_ms told_ms; /* when the vault was last told the time */
-    rh_ms busy_ms; /* when something last happened */
+    rh_ms paused_until_ms; /* the process gets no time before */
+    rh_ms away_ms;         /* how long it stays down after the next death; 0: as chance has it */
+    rh_ms up_ms;           /* when this process began */
+    rh_ms told_ms;         /* when the vault was last told the time */
+    rh_ms busy_ms;         /* when something last happened */
     struct rh_vault_limits limits;
     struct rh_vault *vault;
     struct rh_catalog *catalog;
@@ -88,6 +91,8 @@ struct sim_receiver {
 };
 
 /* ---- receiver.c ---- */
+/* An event of the process comes while that gets no time: it will happen later; true. */
+bool sim_receiver_put_off(struct sim *, sim_handler *, void *context, uint64_t life);
 void sim_receiver_tell(struct sim_receiver *, struct rh_vault_event *);
 void sim_receiver_pump(struct sim_receiver *);
 struct sim_receiver *sim_receiver_of_front(struct rh_store *);

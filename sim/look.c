@@ -266,6 +266,15 @@ bool sim_receiver_shows_rot(struct sim *sim, const struct sim_object *object)
     return true;
 }
 
+size_t sim_receiver_expired(const struct sim *sim)
+{
+    const struct rh_catalog *catalog = sim->receiver->catalog;
+    size_t count = 0;
+    for (size_t i = 0; i < rh_catalog_model_upload_count(catalog); i++)
+        count += rh_catalog_model_upload_at(catalog, i)->row.state == RH_UPLOAD_EXPIRED;
+    return count;
+}
+
 size_t sim_receiver_named(struct sim *sim, const char *name, size_t *done_count)
 {
     const struct rh_catalog *catalog = sim->receiver->catalog;

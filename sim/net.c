@@ -32,6 +32,11 @@ static bool put_off(struct sim *sim, struct sim_link *link, sim_handler *handler
     return true;
 }
 
+static bool is_away(const struct sim *sim, const struct sim_link *link)
+{
+    return link->away_until_ms != NULL && *link->away_until_ms > sim->now_ms;
+}
+
 /* ---- the sender's end ---- */
 
 static void tell_broken(struct sim *sim, void *context, uint64_t life)
@@ -108,7 +113,12 @@ static void arrive(struct sim *sim, void *context, uint64_t life)
     (void)life;
     if (sim->ending || link->severed || link->server_over || put_off(sim, link, arrive))
         return;
-    if (sim->weather[SIM_NETWORK_DOWN]) {
+    rh_ms paused_ms = sim_receiver_paused_ms(sim);
+    if (paused_ms != 0) {
+        sim_in(sim, paused_ms, arrive, link, 0);
+        return;
+    }
+    if (sim->weather[SIM_NETWORK_DOWN] || is_away(sim, link)) {
         link->half_closes = false;
         link->stalls = sim_chance(sim, 500);
         stop(sim, link);
@@ -228,10 +238,18 @@ struct sim_link *sim_net_send(struct sim *sim, const struct sim_link_ops *ops, v
     link->owner = owner;
     link->owner_life = owner_life;
     link->token = token;
+    link->asleep_until_ms = message->asleep_until_ms;
+    link->away_until_ms = message->away_until_ms;
     const uint8_t *end = memchr(link->bytes, '\r', link->size);
     size_t line = end == NULL ? 0 : (size_t)(end - link->bytes);
     (void)snprintf(link->request, sizeof link->request, "%.*s", (int)line,
                    (const char *)link->bytes);
+    if (is_away(sim, link)) {
+        link->severed = true;
+        if (sim_chance(sim, 700))
+            sim_in(sim, delay_ms, tell_broken, link, 0);
+        return link;
+    }
     if (intercepted(sim, link))
         return link;
     if (sim->plan.rates[SIM_CUTS] != 0)
@@ -271,7 +289,7 @@ void sim_net_answer(struct sim *sim, struct sim_link *link, char *answer, size_t
     bool cut = sim_fate(sim, about(sim, link), SIM_CUT_REPLY);
     if (sim_fate(sim, about(sim, link), SIM_LATE_REPLY))
         delay += sim_below(sim, 40000);
-    if (lost || cut || sim->weather[SIM_NETWORK_DOWN]) {
+    if (lost || cut || sim->weather[SIM_NETWORK_DOWN] || is_away(sim, link)) {
         if (sim_chance(sim, 600))
             sim_in(sim, delay, tell_broken, link, 0);
         return;

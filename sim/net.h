@@ -24,6 +24,8 @@ struct sim_message {
     size_t size;
     size_t source_at;
     size_t source_size;
+    const rh_ms *asleep_until_ms; /* of the sender's process; NULL: never */
+    const rh_ms *away_until_ms;   /* from the network */
 };
 
 /* Answers that a proxy keeps, newest last. */
@@ -48,8 +50,9 @@ struct sim_link {
     size_t source_size;
     rh_ms begun_ms;
     const rh_ms *asleep_until_ms; /* the sender's process gets no time before; NULL: it does */
-    bool own_headers;             /* the sender reads status and headers only */
-    char request[160];            /* the first line */
+    const rh_ms *away_until_ms;
+    bool own_headers;  /* the sender reads status and headers only */
+    char request[160]; /* the first line */
     size_t arrived;
     size_t stop_at; /* a cut or a stall happens here; SIZE_MAX: nowhere */
     bool stalls;

@@ -6,6 +6,8 @@
 #include "receiver.h"
 #include "sim.h"
 
+#define PATIENCE_MS ((rh_ms)2 * 3600 * 1000) /* for all to end, after healing or a retry */
+
 uint64_t sim_plan_below(struct sim *sim, uint64_t limit)
 {
     return rh_rng_below(&sim->plan_rng, limit == 0 ? 1 : limit);
@@ -65,6 +67,34 @@ void sim_plan_make(struct sim *sim, const struct sim_options *options)
     plan->calm = sim_plan_is_calm(plan);
     if (options->faults != NULL)
         (void)sim_plan_parse(options->faults, plan, why, sizeof why);
+    /* Progress is promised where a connection lasts for 64 KiB, and what goes with them. */
+    uint32_t cut_ms_min = (uint32_t)(SIM_CUT_BYTES / plan->bytes_a_ms + 4 * plan->latency_ms + 100);
+    if (plan->rates[SIM_CUTS] != 0 && plan->rates[SIM_CUTS] < cut_ms_min)
+        plan->rates[SIM_CUTS] = cut_ms_min;
+}
+
+/*
+ * Where every connection is cut after T, for ever: one brings at least half of the T x rate bytes
+ * it has time for, or its whole part; a third of those that break bring nothing (they ask, or begin
+ * something); one that broke is followed by another within two delays of 2 s. So an upload needs
+ * at most 4 + 3 x size / (T x rate / 2) connections that break, each T + 4 s, and besides for each
+ * part that fits its time on the way.
+ */
+rh_ms sim_plan_patience_ms(const struct sim *sim)
+{
+    const struct sim_plan *plan = &sim->plan;
+    rh_ms cut_ms = plan->rates[SIM_CUTS];
+    uint64_t carried = cut_ms * plan->bytes_a_ms / 2 + 1;
+    rh_ms sum_ms = plan->storm_ms / 2 + 120000; /* until the last recording is over */
+    if (cut_ms == 0)
+        return PATIENCE_MS;
+    for (size_t i = 0; i < sim->upload_count; i++) {
+        uint64_t size = sim->uploads[i].planned;
+        uint64_t parts = 4 + size / (sim->uploads[i].part_bytes / 4 + 1);
+        sum_ms += (4 + 3 * size / carried) * (cut_ms + 4000);
+        sum_ms += parts * (4 * plan->latency_ms + 100) + 2 * size / plan->bytes_a_ms;
+    }
+    return sum_ms;
 }
 
 /* ---- weather ---- */
@@ -91,6 +121,15 @@ static void end_weather(struct sim *sim, void *context, uint64_t which)
         set_weather(sim, (size_t)which, false);
 }
 
+/* For days nothing else need happen: it would cost much and show little. */
+static bool quiet(struct sim *sim, sim_handler *handler)
+{
+    if (sim->quiet_until_ms <= sim->now_ms)
+        return false;
+    sim_in(sim, sim->quiet_until_ms - sim->now_ms, handler, NULL, 0);
+    return true;
+}
+
 /* Weather that only raises chances: what comes of it is counted where it happens. */
 static bool counts_itself(size_t weather)
 {
@@ -103,7 +142,7 @@ static void change_weather(struct sim *sim, void *context, uint64_t life)
     rh_ms lasts_ms = 1 + sim_plan_below(sim, sim->plan.weather_ms * 2);
     (void)context;
     (void)life;
-    if (sim->ending || sim->healed)
+    if (sim->ending || sim->healed || quiet(sim, change_weather))
         return;
     if (sim->plan.rates[which] != 0 && !sim->weather[which] &&
         sim_fires(sim, NULL, (enum sim_fault)which)) {
@@ -131,6 +170,47 @@ static void jump(struct sim *sim, struct sim_device *device)
         return;
     sim_device_wall_jump(sim, device);
     sim->wall_skew_ms = ((int64_t)sim_below(sim, 21) - 10) * (int64_t)365 * 86400 * 1000;
+}
+
+/* Nothing heals while somebody sleeps. */
+static void sleep_until(struct sim *sim, rh_ms until_ms)
+{
+    if (sim->healing_at_ms < until_ms)
+        sim->healing_at_ms = until_ms;
+}
+
+static void pause_one(struct sim *sim, struct sim_device *device, enum sim_fault blow)
+{
+    rh_ms length_ms = sim_plan_below(sim, plan_chance(sim, 150) ? 6 * 3600000 : 120000);
+    if (blow == SIM_RECEIVER_PAUSE ? sim_receiver_paused_ms(sim) != 0 || !sim_receiver_is_up(sim)
+                                   : !sim_device_has_session(device))
+        return;
+    if (!sim_fires(sim, NULL, blow))
+        return;
+    sleep_until(sim, sim->now_ms + length_ms + 1);
+    if (length_ms > 600000)
+        sim->quiet_until_ms = sim->now_ms + length_ms;
+    if (blow == SIM_RECEIVER_PAUSE)
+        sim_receiver_pause(sim, length_ms);
+    else
+        sim_device_pause(sim, device, length_ms);
+}
+
+static void days(struct sim *sim, struct sim_device *device, enum sim_fault blow)
+{
+    rh_ms length_ms = (1 + sim_plan_below(sim, 96)) * 3600000;
+    bool rare = plan_chance(sim, 150); /* days cost much time and show little more than hours */
+    if (sim->days_over || !sim_receiver_is_up(sim))
+        return;
+    sim->days_over = true;
+    if (!rare || !sim_fires(sim, NULL, blow))
+        return;
+    sim->quiet_until_ms = sim->now_ms + length_ms;
+    sleep_until(sim, sim->now_ms + length_ms + 1);
+    if (blow == SIM_RECEIVER_DAYS)
+        sim_receiver_away(sim, length_ms);
+    else
+        sim_device_away(sim, device, length_ms);
 }
 
 static void strike_receiver(struct sim *sim, enum sim_fault blow)
@@ -183,6 +263,14 @@ static void strike(struct sim *sim, enum sim_fault blow)
         if (sim_device_has_session(device) && sim_fires(sim, NULL, blow))
             sim_device_crash_after(sim, device, 1 + (uint32_t)sim_below(sim, 40));
         break;
+    case SIM_RECEIVER_PAUSE:
+    case SIM_SENDER_PAUSE:
+        pause_one(sim, device, blow);
+        break;
+    case SIM_RECEIVER_DAYS:
+    case SIM_SENDER_DAYS:
+        days(sim, device, blow);
+        break;
     case SIM_BOTH_CRASH:
         both_crash(sim);
         break;
@@ -209,7 +297,7 @@ static void next_blow(struct sim *sim, void *context, uint64_t life)
     size_t which = SIM_WEATHERS + (size_t)sim_plan_below(sim, SIM_BLOWS - SIM_WEATHERS);
     (void)context;
     (void)life;
-    if (sim->ending || sim->healed)
+    if (sim->ending || sim->healed || quiet(sim, next_blow))
         return;
     if (sim->plan.rates[which] != 0)
         strike(sim, (enum sim_fault)which);
@@ -227,6 +315,7 @@ void sim_plan_heal(struct sim *sim)
     sim->healed = true;
     sim->healed_ms = sim->now_ms;
     sim_note(sim, NULL, "everything heals");
+    sim->fired[SIM_EXPIRY] += sim_receiver_expired(sim);
     memset(sim->weather, 0, sizeof sim->weather);
     sim_receiver_weather(sim);
     for (size_t i = 0; i < sim->device_count; i++)

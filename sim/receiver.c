@@ -29,7 +29,8 @@ static unsigned loop_of(uint64_t op)
 
 static rh_ms mono_ms(const struct sim_receiver *r)
 {
-    return r->sim->now_ms - r->up_ms + 1;
+    /* While the machine sleeps its next moment lies in the future. */
+    return r->sim->now_ms > r->up_ms ? r->sim->now_ms - r->up_ms + 1 : 1;
 }
 
 /* ---- death ---- */
@@ -43,6 +44,7 @@ static void die(struct sim_receiver *r, enum sim_death death)
     r->is_up = false;
     r->life = 0;
     r->crash_wanted = false;
+    r->paused_until_ms = 0;
     sim_work_drop(r);
     sim_conns_drop(r);
     rh_vault_destroy(r->vault);
@@ -52,7 +54,9 @@ static void die(struct sim_receiver *r, enum sim_death death)
     else
         rh_store_model_kill(r->store);
     sim_check_all(sim);
-    sim_in(sim, sim_between(sim, 10, sim_chance(sim, 300) ? 60000 : 2000), boot, r, 0);
+    rh_ms down_ms = sim_between(sim, 10, sim_chance(sim, 300) ? 60000 : 2000);
+    sim_in(sim, r->away_ms != 0 ? r->away_ms : down_ms, boot, r, 0);
+    r->away_ms = 0;
 }
 
 static void die_if_wanted(struct sim_receiver *r)
@@ -65,7 +69,8 @@ static void die_if_wanted(struct sim_receiver *r)
 static void late_death(struct sim *sim, void *context, uint64_t life)
 {
     (void)context;
-    if (!sim->ending && life == sim->receiver->life)
+    if (!sim->ending && life == sim->receiver->life &&
+        !sim_receiver_put_off(sim, late_death, context, life))
         die_if_wanted(sim->receiver);
 }
 
@@ -99,6 +104,8 @@ static void deliver(struct sim *sim, void *context, uint64_t life)
         drop_post(post);
         return;
     }
+    if (sim_receiver_put_off(sim, deliver, post, life))
+        return;
     r->busy_ms = sim->now_ms;
     switch (post->kind) {
     case POST_EVENT:
@@ -273,7 +280,6 @@ void sim_receiver_tell(struct sim_receiver *r, struct rh_vault_event *event)
 {
     if (r->sim->now_ms - r->told_ms >= 100)
         tell_time(r);
-    r->busy_ms = r->sim->now_ms;
     enum rh_error error = rh_vault_tell(r->vault, event);
     RH_ASSERT(error == RH_OK);
     sim_receiver_pump(r);
@@ -285,7 +291,7 @@ static void tick(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_receiver *r = sim->receiver;
     (void)context;
-    if (sim->ending || life != r->life)
+    if (sim->ending || life != r->life || sim_receiver_put_off(sim, tick, context, life))
         return;
     rh_ms busy_ms = r->busy_ms;
     tell_time(r);
@@ -448,6 +454,37 @@ void sim_receiver_misdirect(struct sim *sim)
 bool sim_receiver_is_up(const struct sim *sim)
 {
     return sim->receiver->is_up;
+}
+
+rh_ms sim_receiver_paused_ms(const struct sim *sim)
+{
+    const struct sim_receiver *r = sim->receiver;
+    return r->is_up && r->paused_until_ms > sim->now_ms ? r->paused_until_ms - sim->now_ms : 0;
+}
+
+bool sim_receiver_put_off(struct sim *sim, sim_handler *handler, void *context, uint64_t life)
+{
+    rh_ms delay_ms = sim->ending ? 0 : sim_receiver_paused_ms(sim);
+    if (delay_ms != 0)
+        sim_in(sim, delay_ms, handler, context, life);
+    return delay_ms != 0;
+}
+
+/* Stopped, or the machine sleeps: then its monotonic clock sleeps too. */
+void sim_receiver_pause(struct sim *sim, rh_ms length_ms)
+{
+    struct sim_receiver *r = sim->receiver;
+    if (r->paused_until_ms > sim->now_ms)
+        return;
+    r->paused_until_ms = sim->now_ms + length_ms;
+    if (sim_chance(sim, 500))
+        r->up_ms += length_ms;
+}
+
+void sim_receiver_away(struct sim *sim, rh_ms length_ms)
+{
+    sim->receiver->away_ms = length_ms;
+    die(sim->receiver, sim_chance(sim, 500) ? SIM_POWER_LOST : SIM_KILLED);
 }
 
 void sim_receiver_crash(struct sim *sim, enum sim_death death)

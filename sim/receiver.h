@@ -28,10 +28,15 @@ void sim_receiver_crash(struct sim *, enum sim_death);
 void sim_receiver_crash_after(struct sim *, uint64_t steps); /* steps of the store */
 void sim_receiver_fail_commit(struct sim *);
 void sim_receiver_drain(struct sim *);
+/* It gets no time for so long, then all at once; is switched off for so long. */
+void sim_receiver_pause(struct sim *, rh_ms length_ms);
+rh_ms sim_receiver_paused_ms(const struct sim *); /* still; 0: it is not */
+void sim_receiver_away(struct sim *, rh_ms length_ms);
 /* A bit of what was vouched for flips at rest; the next sync lets a sector land elsewhere. */
 void sim_receiver_rot(struct sim *);
 void sim_receiver_misdirect(struct sim *);
-void sim_receiver_weather(struct sim *); /* the weather changed */
+size_t sim_receiver_expired(const struct sim *); /* uploads whose row says so */
+void sim_receiver_weather(struct sim *);         /* the weather changed */
 
 /*
  * Whether the range is durable and equal to the source, and the catalog says so; in what a reader

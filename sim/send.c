@@ -203,8 +203,10 @@ static void source_of(const struct sim_tab *tab, const struct sim_upload *upload
 static void unreadable(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_link *link = context;
-    (void)life;
-    if (!sim->ending && link->ops != NULL)
+    struct request *request = request_of(link);
+    if (sim->ending || link->ops == NULL)
+        return;
+    if (!sim_device_put_off(sim, request->tab->device, unreadable, link, life))
         link->ops->broken(sim, link);
 }
 
@@ -222,7 +224,7 @@ static void take_checksum(struct sim_tab *tab, const struct sim_upload *upload,
         rh_crc64_update(0, upload->bytes + send->range.offset, (size_t)send->range.length);
     event.part_crc.token = send->token;
     event.part_crc.crc64 = send->crc64;
-    event.now_ms = tab->sim->now_ms - tab->started_ms + 1000;
+    event.now_ms = sim_tab_mono_ms(tab);
     (void)rh_engine_tell(tab->engine, &event);
 }
 
@@ -245,6 +247,8 @@ void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *
              send->token, send->attempt);
     if (upload->sends++ == 0)
         upload->sent_first_ms = sim->now_ms;
+    if (send->part_bytes != 0)
+        upload->part_bytes = send->part_bytes; /* the engine chooses it, and stays with it */
     take_checksum(tab, upload, action);
     source_of(tab, upload, lease, &source);
     enum rh_error error =
@@ -256,8 +260,10 @@ void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *
     }
     struct request *request = malloc(sizeof *request);
     RH_ASSERT(request != NULL);
-    struct sim_message message;
+    struct sim_message message = {0};
     make_message(&wire, upload, &message);
+    message.asleep_until_ms = &device->asleep_until_ms;
+    message.away_until_ms = &device->away_until_ms;
     *request =
         (struct request){.tab = tab, .upload = upload, .send = *send, .before = message.source_at};
     if (send->kind == RH_SEND_CREATE)
@@ -273,7 +279,6 @@ void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *
     struct sim_link *link = sim_net_send(sim, readable ? &ops : NULL, tab, tab->life, send->token,
                                          upload->index, &message);
     link->own_headers = true;
-    link->asleep_until_ms = &device->asleep_until_ms;
     link->context = request;
     if (!readable) {
         /* Another tab deleted them meanwhile. */
@@ -328,7 +333,10 @@ void sim_device_make_session(struct sim *sim, struct sim_device *device)
     uint8_t *bytes = malloc(sizeof text - 1);
     RH_ASSERT(bytes != NULL);
     memcpy(bytes, text, sizeof text - 1);
-    struct sim_message message = {.bytes = bytes, .size = sizeof text - 1};
+    struct sim_message message = {.bytes = bytes,
+                                  .size = sizeof text - 1,
+                                  .asleep_until_ms = &device->asleep_until_ms,
+                                  .away_until_ms = &device->away_until_ms};
     (void)sim_net_send(sim, &session_ops, device, 0, 0, 0, &message);
     sim_in(sim, 5000, ask_session_again, device, 0);
 }

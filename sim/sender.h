@@ -46,16 +46,23 @@ struct sim_device {
     uint64_t writers[SIM_WRITERS_MAX]; /* life of the tab that used this number of the lease */
     uint64_t fence;                    /* of the tab that has the lock */
     uint32_t crash_in;                 /* actions; 0: never */
-    rh_ms asleep_until_ms;
+    rh_ms asleep_until_ms;             /* its processes get no time before */
+    rh_ms away_until_ms;               /* it has no network before */
     int64_t wall_skew_ms;
     struct sim_tab tabs[SIM_TABS];
     char finishes[SIM_UPLOADS_MAX][1024]; /* the last finish request of each upload */
 };
 
+/* ---- device.c ---- */
+/* An event of the device comes while it sleeps: it will happen later; true. */
+bool sim_device_put_off(struct sim *, struct sim_device *, sim_handler *, void *context,
+                        uint64_t life);
+
 /* ---- tab.c ---- */
 void sim_tab_start(struct sim *, struct sim_tab *);
 void sim_tab_stop(struct sim *, struct sim_tab *);
 bool sim_tab_tell(struct sim *, struct sim_tab *, struct rh_event *);
+rh_ms sim_tab_mono_ms(const struct sim_tab *);
 void sim_tab_lead(struct sim *, struct sim_tab *);
 struct sim_tab *sim_device_leader(struct sim_device *);
 /* To every tab that runs. */

@@ -16,7 +16,8 @@
 #include "trace.h"
 
 #define SIM_DEVICES_MAX 3
-#define SIM_SIZE_MAX    ((uint64_t)3 << 20) /* bytes of an upload */
+#define SIM_CUT_BYTES   ((uint64_t)64 << 10) /* SIM_CUTS: a connection lasts for so many at least */
+#define SIM_SIZE_MAX    ((uint64_t)3 << 20)  /* bytes of an upload */
 
 /*
  * All faults there are; plan.c has their names, groups and kinds in one table. Fates are drawn for
@@ -127,6 +128,9 @@ struct sim {
     uint64_t fired[SIM_FAULTS]; /* how often each fault happened */
     uint32_t strike_count;      /* faults that would have struck so far, see fired.c */
     const struct sim_options *options;
+    rh_ms quiet_until_ms; /* no other faults before: somebody is away for long */
+    rh_ms healing_at_ms;  /* not before: somebody sleeps or is away */
+    bool days_over;       /* days away happen once a seed */
     bool healed;
     bool ending; /* everything is being taken down: handlers free what they own */
     rh_ms now_ms;
@@ -229,6 +233,8 @@ size_t sim_plan_print_fired(const uint64_t fired[SIM_FAULTS]);
 void sim_plan_make(struct sim *sim, const struct sim_options *options);
 void sim_plan_start(struct sim *sim);
 void sim_plan_heal(struct sim *sim);
+/* How long all may take to end, after healing or a retry. */
+rh_ms sim_plan_patience_ms(const struct sim *sim);
 uint64_t sim_plan_below(struct sim *sim, uint64_t limit); /* chance in what the plan decides */
 
 #endif

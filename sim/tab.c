@@ -13,9 +13,11 @@
 #define BUDGET_SECOND 40
 #define BUDGET_MAX    4000
 
-static rh_ms mono_ms(const struct sim_tab *tab)
+rh_ms sim_tab_mono_ms(const struct sim_tab *tab)
 {
-    return tab->sim->now_ms - tab->started_ms + 1000;
+    /* While the machine sleeps its next moment lies in the future. */
+    rh_ms now_ms = tab->sim->now_ms;
+    return (now_ms > tab->started_ms ? now_ms - tab->started_ms : 0) + 1000;
 }
 
 static void set_id(char to[RH_UPLOAD_ID_MAX + 1], const char *name)
@@ -48,7 +50,8 @@ static bool is_fenced(const struct sim_tab *tab)
 static void wake(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_tab *tab = context;
-    if (sim->ending || life != tab->wake_serial || tab->life == 0)
+    if (sim->ending || life != tab->wake_serial || tab->life == 0 ||
+        sim_device_put_off(sim, tab->device, wake, tab, life))
         return;
     struct rh_event event = {.kind = RH_EVENT_WAKE};
     (void)sim_tab_tell(sim, tab, &event);
@@ -59,7 +62,7 @@ static void wake_at(struct sim_tab *tab, rh_ms at_ms)
     tab->wake_serial = ++tab->device->lives;
     if (at_ms == RH_MS_NEVER)
         return;
-    rh_ms now_ms = mono_ms(tab);
+    rh_ms now_ms = sim_tab_mono_ms(tab);
     sim_in(tab->sim, at_ms > now_ms ? at_ms - now_ms : 0, wake, tab, tab->wake_serial);
 }
 
@@ -131,7 +134,8 @@ static void give_token(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_tab *tab = context;
     struct rh_event event = {.kind = RH_EVENT_TOKEN};
-    if (!sim->ending && life == tab->life)
+    if (!sim->ending && life == tab->life &&
+        !sim_device_put_off(sim, tab->device, give_token, tab, life))
         (void)sim_tab_tell(sim, tab, &event);
 }
 
@@ -197,7 +201,7 @@ bool sim_tab_tell(struct sim *sim, struct sim_tab *tab, struct rh_event *event)
     struct rh_action action;
     struct sim_device *device = tab->device;
     uint64_t life = tab->life;
-    event->now_ms = mono_ms(tab);
+    event->now_ms = sim_tab_mono_ms(tab);
     event->wall_ms = sim_wall_ms(sim) + device->wall_skew_ms;
     sim_attempts_told(sim, tab, event);
     enum rh_error error = rh_engine_tell(tab->engine, event);

@@ -65,6 +65,8 @@ static void report(struct sim *sim, void *context, uint64_t life)
         free_job(job);
         return;
     }
+    if (sim_receiver_put_off(sim, report, job, life))
+        return;
     struct sim_job **link = &r->jobs;
     while (*link != job)
         link = &(*link)->next;
@@ -88,6 +90,8 @@ static void take_effect(struct sim *sim, void *context, uint64_t life)
         free_job(job);
         return;
     }
+    if (sim_receiver_put_off(sim, take_effect, job, life))
+        return;
     r->store->ops->run(r->store, &job->job, &job->result);
     job->state = SIM_JOB_RAN;
     if (job->job.verb != RH_STORE_SPACE)
@@ -156,6 +160,8 @@ static void query_report(struct sim *sim, void *context, uint64_t life)
         free_query(query);
         return;
     }
+    if (sim_receiver_put_off(sim, query_report, query, life))
+        return;
     RH_ASSERT(r->queries == query);
     r->queries = query->next;
     if (query->is_commit) {
@@ -180,6 +186,8 @@ static void query_effect(struct sim *sim, void *context, uint64_t life)
         free_query(query);
         return;
     }
+    if (sim_receiver_put_off(sim, query_effect, query, life))
+        return;
     if (query->is_commit) {
         query->error = r->catalog->ops->commit(r->catalog, &query->batch);
         sim_aside(sim, "catalog commit of %zu -> %d", query->batch.count, query->error);

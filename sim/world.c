@@ -12,15 +12,15 @@
 #include "receiver.h"
 #include "sim.h"
 
-#define WALL_START_MS ((int64_t)1750000000 * 1000)
-#define JUDGE_MS      ((rh_ms)2000)
-#define PATIENCE_MS   ((rh_ms)2 * 3600 * 1000) /* for all to end, after healing or a retry */
-#define RETRY_ROUNDS  4
-#define EVENTS_MAX    3000000
-#define REPEAT_MS     ((rh_ms)60000)
-#define REPORT_LINES  150
-#define REST_MS       ((rh_ms)1000)
-#define RESTS_MAX     600 /* late duplicates may still be on their way */
+#define WALL_START_MS    ((int64_t)1750000000 * 1000)
+#define JUDGE_MS         ((rh_ms)2000)
+#define RETRY_ROUNDS     4
+#define RETRY_ROUNDS_CUT 1000 /* on a link that is cut for ever; time is what is limited there */
+#define EVENTS_MAX       3000000
+#define REPEAT_MS        ((rh_ms)60000)
+#define REPORT_LINES     150
+#define REST_MS          ((rh_ms)1000)
+#define RESTS_MAX        600 /* late duplicates may still be on their way */
 
 /* ---- what all use ---- */
 
@@ -145,13 +145,15 @@ static void judge(struct sim *sim, void *context, uint64_t life)
         sim_in(sim, REPEAT_MS, end_well, NULL, 0);
         return;
     }
-    if (settled && sim->retries < RETRY_ROUNDS) {
+    uint32_t rounds = sim->plan.rates[SIM_CUTS] == 0 ? RETRY_ROUNDS : RETRY_ROUNDS_CUT;
+    if (settled && sim->retries < rounds) {
         sim->retries++;
-        sim->healed_ms = sim->now_ms;
+        if (sim->plan.rates[SIM_CUTS] == 0)
+            sim->healed_ms = sim->now_ms;
         sim_note(sim, NULL, "the user retries what failed");
         for (size_t i = 0; i < sim->device_count; i++)
             sim_device_retry(sim, sim->devices[i]);
-    } else if (settled || sim->now_ms - sim->healed_ms > PATIENCE_MS) {
+    } else if (settled || sim->now_ms - sim->healed_ms > sim_plan_patience_ms(sim)) {
         explain(sim);
         sim_fail(sim, NULL, "invariant 8: %s",
                  settled ? "a retry does not complete what failed"
@@ -166,6 +168,10 @@ static void heal(struct sim *sim, void *context, uint64_t life)
     (void)life;
     if (sim->ending)
         return;
+    if (sim->healing_at_ms > sim->now_ms) {
+        sim_in(sim, sim->healing_at_ms - sim->now_ms, heal, NULL, 0);
+        return;
+    }
     sim_plan_heal(sim);
     sim_in(sim, JUDGE_MS, judge, NULL, 0);
 }
