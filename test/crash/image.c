@@ -236,6 +236,51 @@ bool image_build(const struct image_names *names, const struct image *image, con
     return built;
 }
 
+static bool read_into(struct image *image, uint32_t node, int fd)
+{
+    uint8_t block[4096];
+    uint64_t at = 0;
+    ssize_t got;
+    while ((got = pread(fd, block, sizeof block, (off_t)at)) > 0) {
+        image_write(image, node, at, block, (size_t)got);
+        at += (uint64_t)got;
+    }
+    return got == 0;
+}
+
+/* Takes over the descriptor. */
+static bool read_dir(struct image_names *names, struct image *image, uint32_t dir, int fd)
+{
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    bool is_read = stream != NULL;
+    for (struct dirent *entry; is_read && (entry = readdir(stream)) != NULL;) {
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+            continue;
+        uint32_t node = (uint32_t)image->node_count;
+        image_node(image, node, entry->d_type == DT_DIR);
+        image_set(image, image_names_of(names, dir, name, strlen(name)), node);
+        int child = openat(fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (entry->d_type == DT_DIR) {
+            is_read = read_dir(names, image, node, child);
+        } else {
+            is_read = child >= 0 && read_into(image, node, child);
+            close(child);
+        }
+    }
+    if (stream != NULL)
+        closedir(stream);
+    return is_read;
+}
+
+bool image_read(struct image_names *names, struct image *image, const char *path, const char *name)
+{
+    image_init(image);
+    image_node(image, 1, true);
+    image_set(image, image_names_of(names, 0, name, strlen(name)), 1);
+    return read_dir(names, image, 1, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
 static bool clear_dir(int parent, const char *name)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -62,6 +62,8 @@ void image_resize(struct image *, uint32_t node, uint64_t size);
 uint64_t image_hash(const struct image_names *, const struct image *);
 /* Makes the tree below `path`, an existing empty directory; false: errno says why. */
 bool image_build(const struct image_names *, const struct image *, const char *path);
+/* The tree below `path` as directory `name` of an image that is not initialised; empty names. */
+bool image_read(struct image_names *, struct image *, const char *path, const char *name);
 /* Empties a directory. */
 bool image_clear(const char *path);
 /* Whether the tree below `path` is the image, but for names that `ignored` accepts; else `why`. */

@@ -107,6 +107,26 @@ static void record(struct world *w, struct tape *tape, const struct scenario *sc
     world_close(w);
 }
 
+/* What is there before the first operation. */
+static void begin(struct tape *tape, const struct scenario *scenario, const char *root)
+{
+    struct image_names names = {0};
+    struct image image;
+    char path[IMAGE_PATH];
+    if (scenario->golden == NULL) {
+        tape_init(tape, root, NULL, NULL, false);
+        return;
+    }
+    snprintf(path, sizeof path, "%s/%s", CRASH_GOLDEN, scenario->golden);
+    if (!image_read(&names, &image, path, "data") || !image_build(&names, &image, root)) {
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        exit(2);
+    }
+    tape_init(tape, root, &names, &image, false);
+    image_names_finish(&names);
+    image_finish(&image);
+}
+
 static void run_job(const struct settings *settings, const struct job *job,
                     struct job_result *result)
 {
@@ -138,7 +158,7 @@ static void run_job(const struct settings *settings, const struct job *job,
     sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, 1, NULL);
     shim_sabotage(job->sabotage);
     world_init(&w, root, job->schedule);
-    tape_init(&tape, root, NULL, NULL, false);
+    begin(&tape, job->scenario, root);
     record(&w, &tape, job->scenario);
     result->operations = tape.count;
     if (w.problem[0] != '\0') {

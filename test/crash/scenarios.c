@@ -294,6 +294,39 @@ static void run_together(struct world *w)
     expect_done(w, SMALL);
 }
 
+/* What golden/format-1 holds: written by the first release, whose catalogs have format 1. */
+static void promise_format_1(struct world *w, const char *id)
+{
+    struct promise_video *ranges = &w->now.videos[RANGES];
+    struct promise_video *chunks = &w->now.videos[CHUNKS];
+    struct promise_video *small = &w->now.videos[SMALL];
+    w->now.session = true;
+    ranges->made = chunks->made = small->made = true;
+    strcpy(ranges->id, id);
+    memset(ranges->bytes, 1, 1000);
+    memset(ranges->bytes + 1500, 1, 300);
+    strcpy(chunks->id, "SCWo2kDS2r9dDanMKJw4qxaqInX8bXWe");
+    chunks->chunks[0] = chunks->chunks[2] = true;
+    strcpy(small->id, "yd2IUg_C2YnLCTsGTm1ZwbNn0m3qGBAI");
+    small->done = true;
+    small->metadata = small->metadata_asked = 1;
+    w->used[RANGES] = w->used[CHUNKS] = w->used[SMALL] = true;
+    world_mark(w, false);
+}
+
+static void run_migration(struct world *w)
+{
+    static const char id[] = "CYDMj4hsHtlv87CIDySa0ZBjlqEsPiph";
+    promise_format_1(w, id);
+    start(w);
+    expect_done(w, SMALL);
+    expect(w, world_write(w, RANGES, id, 1000, 1600, true), RH_REPLY_OK);
+    expect(w, world_chunk(w, CHUNKS, 3), RH_REPLY_OK);
+    expect(w, world_chunk(w, CHUNKS, 1), RH_REPLY_OK);
+    expect_done(w, RANGES);
+    expect_done(w, CHUNKS);
+}
+
 const struct scenario scenarios[] = {
     {.name = "create", .run = run_create},
     {.name = "companions", .run = run_companions},
@@ -311,6 +344,7 @@ const struct scenario scenarios[] = {
     {.name = "chunks", .run = run_chunks},
     {.name = "restart", .run = run_restart},
     {.name = "checkpoints", .run = run_checkpoints, .checkpoint_pages = 6},
+    {.name = "migration", .run = run_migration, .golden = "format-1"},
     {.name = "together", .run = run_together},
 };
 const size_t scenario_count = sizeof scenarios / sizeof scenarios[0];

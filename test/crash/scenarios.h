@@ -9,6 +9,7 @@ struct scenario {
     void (*run)(struct world *);     /* on a world that is recorded and not open yet */
     void (*prepare)(struct world *); /* before it is recorded; or NULL */
     bool (*verify)(struct world *, const struct promise *); /* instead of verify.h; or NULL */
+    const char *golden;   /* folder of golden/ that it begins with; NULL: with nothing */
     int checkpoint_pages; /* SQLite moves its log into the database so often; 0: as it does */
 };
 
