@@ -305,6 +305,7 @@ static bool next_round(struct rh_backup *b, const struct moved *before, struct m
         return false;
     }
     bool fine = true;
+    RH_ASSERT(before->ids != NULL);
     for (size_t i = 0; i < before->count && fine; i++)
         fine = retake(b, newer, before->ids[i], moved, is_last_round);
     newer->ops->close(newer);
