@@ -22,6 +22,7 @@ enum rh_error rh_intake_init(struct rh_intake *intake, struct rh_sender *sender)
     intake->full = intake->pressed = false;
     intake->pending_at = intake->pending_size = 0;
     intake->reading = NULL;
+    intake->read_at_ms = 0;
     intake->source.fd = -1;
     intake->piece = malloc(PIECE_BYTES);
     return intake->piece == NULL ? RH_ERR_MEMORY : RH_OK;
@@ -75,8 +76,10 @@ static void maybe_relieved(struct rh_intake *intake)
     uint64_t relief = RELIEF_BYTES;
     if (spool->bytes_max > 0 && spool->bytes_max / 2 < relief)
         relief = spool->bytes_max / 2;
-    if (intake->pressed && !intake->full && rh_spool_room(spool) >= relief)
-        tell_pressure(intake, false);
+    if (!intake->pressed || intake->full || rh_spool_room(spool) < relief)
+        return;
+    rh_spool_reserve(spool);
+    tell_pressure(intake, false);
 }
 
 static enum rh_error close_segment(struct rh_intake *intake)
@@ -214,7 +217,13 @@ static enum rh_error read_files(struct rh_intake *intake)
         struct rh_item *item = next_to_read(intake);
         if (item == NULL || !intake->sender->leads || intake->sender->stopping)
             return RH_OK;
+        if (rh_clock_ms() < intake->read_at_ms)
+            return RH_OK;
         enum rh_error error = read_piece(intake, item);
+        if (error == RH_ERR_FULL) { /* of the journal: what was read can be read again */
+            intake->read_at_ms = rh_clock_ms() + FULL_MS;
+            return RH_OK;
+        }
         if (error != RH_OK)
             return error;
     }
@@ -257,7 +266,9 @@ rh_ms rh_intake_due_ms(const struct rh_intake *intake)
         if (at_ms != RH_MS_NEVER)
             due_ms = at_ms > now_ms ? at_ms - now_ms : 0;
     }
-    if (intake->sender->leads && !intake->sender->stopping && next_to_read(intake) != NULL)
-        due_ms = 0;
+    if (intake->sender->leads && !intake->sender->stopping && next_to_read(intake) != NULL) {
+        rh_ms read_ms = intake->read_at_ms > now_ms ? intake->read_at_ms - now_ms : 0;
+        due_ms = read_ms < due_ms ? read_ms : due_ms;
+    }
     return due_ms;
 }

@@ -21,6 +21,7 @@ struct rh_intake {
     rh_ms retry_at_ms;      /* while full */
     /* The file that is read through. */
     struct rh_item *reading;
+    rh_ms read_at_ms; /* not before */
     struct rh_source source;
     uint8_t *piece;
 };

@@ -35,11 +35,13 @@ struct push {
 /* ---- signals ---- */
 
 static int signal_pipe[2] = {-1, -1};
+static volatile sig_atomic_t interrupted;
 
 static void on_signal(int number)
 {
     int why = errno;
     char byte = (char)number;
+    interrupted = 1;
     (void)!write(signal_pipe[1], &byte, 1);
     errno = why;
 }
@@ -77,11 +79,17 @@ static void read_signals(struct push *p)
 
 static int spool_trouble(const struct push *p, enum rh_error error)
 {
-    const char *why = error == RH_ERR_VERSION   ? "a newer version of Reelhaul keeps it: use that "
-                                                  "one"
-                      : error == RH_ERR_UNKNOWN ? "there is no home directory: give --spool DIR"
-                      : error == RH_ERR_FULL    ? "no space is left: free some, or give --spool DIR"
-                                                : strerror(errno);
+    const char *why = strerror(errno);
+    if (p->spool.path[0] == '\0') {
+        fputs("reelhaul: there is no home directory for the spool: give --spool DIR.\n", stderr);
+        return RH_EXIT_SPOOL;
+    }
+    if (error == RH_ERR_VERSION)
+        why = "a newer version of Reelhaul keeps it: use that one";
+    if (error == RH_ERR_FULL)
+        why = "no space is left: free some, or give --spool DIR";
+    if (error == RH_ERR_LIMIT)
+        why = "its path, or a name, is too long";
     fprintf(stderr, "reelhaul: the spool %s cannot be used: %s.\n", p->spool.path, why);
     return RH_EXIT_SPOOL;
 }
@@ -307,6 +315,7 @@ static int run(struct push *p)
         fputs("reelhaul: there is not enough memory.\n", stderr);
         return RH_EXIT_SPOOL;
     }
+    p->sender.interrupted = &interrupted;
     error = rh_token_read(p->options.token_file, p->sender.token, sizeof p->sender.token);
     if (error != RH_OK) {
         fprintf(stderr, "reelhaul: the token cannot be read%s%s: %s.\n",

@@ -18,6 +18,7 @@
 #define SEGMENTS_MAX  16384
 #define INTERVALS_MAX 4096
 #define TOKEN_POLL_MS 1000
+#define FULL_MS       200
 
 rh_ms rh_clock_ms(void)
 {
@@ -68,6 +69,7 @@ bool rh_item_over(const struct rh_item *item)
 
 /* ---- obeying ---- */
 
+/* Whatever is kept for the engine must be kept. */
 static void must(struct rh_sender *sender, enum rh_error error, const char *what)
 {
     if (error == RH_OK || sender->fatal != RH_OK)
@@ -77,42 +79,71 @@ static void must(struct rh_sender *sender, enum rh_error error, const char *what
                    error == RH_ERR_FULL ? "no space is left" : strerror(errno));
 }
 
-static void forget(struct rh_sender *sender, struct rh_item *item, const struct rh_action *action)
+static enum rh_error forget(struct rh_item *item, const struct rh_action *action)
 {
     struct rh_entry *entry = item->entry;
     struct rh_range all = {0, rh_entry_end(entry)};
-    bool cancelled = item->snapshot.state == RH_UPLOAD_CANCELLED;
-    if (!action->forget.whole) {
-        must(sender, rh_entry_forget(entry, action->forget.range), "the spool cannot be written");
-    } else if (cancelled) {
-        /* The record stays until the server has heard of it. */
-        must(sender, rh_entry_forget(entry, all), "the spool cannot be written");
-    } else {
-        must(sender, rh_entry_end_all(entry), "the spool cannot be written");
-        item->gone = true;
+    if (!action->forget.whole)
+        return rh_entry_forget(entry, action->forget.range);
+    /* Of a cancelled one the record stays until the server has heard of it. */
+    if (item->snapshot.state == RH_UPLOAD_CANCELLED)
+        return rh_entry_forget(entry, all);
+    enum rh_error error = rh_entry_end_all(entry);
+    item->gone = error == RH_OK;
+    return error;
+}
+
+static enum rh_error erase_record(struct rh_item *item)
+{
+    if (item->snapshot.state != RH_UPLOAD_CANCELLED)
+        return rh_entry_erase_record(item->entry);
+    enum rh_error error = rh_entry_end_all(item->entry);
+    item->gone = error == RH_OK;
+    return error;
+}
+
+static enum rh_error keep(struct rh_sender *sender, struct rh_item *item,
+                          const struct rh_action *action)
+{
+    if (action->upload[0] == '\0' && action->kind == RH_ACTION_PERSIST) {
+        /* The engine's own: its counters. */
+        return sender->leads
+                   ? rh_file_replace(sender->spool->dir, ".", "counters", action->persist.bytes)
+                   : RH_OK;
+    }
+    if (item == NULL || item->gone)
+        return RH_OK;
+    switch (action->kind) {
+    case RH_ACTION_PERSIST:
+        return rh_entry_persist(item->entry, action->persist.bytes);
+    case RH_ACTION_ERASE_RECORD:
+        return erase_record(item);
+    default:
+        return forget(item, action);
     }
 }
 
-static void persist(struct rh_sender *sender, struct rh_item *item, const struct rh_action *action)
+/*
+ * What the engine relies on: nothing that it asks for later may be done before it. On a full disk
+ * the reserve is spent first, since this is what makes room; then there is nothing to do but wait.
+ */
+static void keep_for_sure(struct rh_sender *sender, struct rh_item *item,
+                          const struct rh_action *action)
 {
-    enum rh_error error = RH_OK;
-    if (item != NULL && !item->gone)
-        error = rh_entry_persist(item->entry, action->persist.bytes);
-    else if (action->upload[0] == '\0' && sender->leads) /* the engine's own: its counters */
-        error = rh_file_replace(sender->spool->dir, ".", "counters", action->persist.bytes);
-    must(sender, error, "a record cannot be written into the spool");
-}
-
-static void erase_record(struct rh_sender *sender, struct rh_item *item)
-{
-    if (item->gone)
-        return;
-    if (item->snapshot.state == RH_UPLOAD_CANCELLED) {
-        must(sender, rh_entry_end_all(item->entry), "the spool cannot be written");
-        item->gone = true;
-        return;
+    enum rh_error error = keep(sender, item, action);
+    if (error == RH_ERR_FULL && rh_spool_spend_reserve(sender->spool))
+        error = keep(sender, item, action);
+    if (error == RH_ERR_FULL)
+        rh_progress_say(sender->progress, "full",
+                        "No space is left for the spool %s. Nothing is lost: everything waits "
+                        "until there is some.",
+                        sender->spool->path);
+    while (error == RH_ERR_FULL && !*sender->interrupted) {
+        struct timespec pause = {.tv_nsec = (long)FULL_MS * 1000000};
+        (void)nanosleep(&pause, NULL);
+        error = keep(sender, item, action);
     }
-    must(sender, rh_entry_erase_record(item->entry), "the spool cannot be written");
+    must(sender, error, "the spool cannot be written");
 }
 
 static void notice(struct rh_sender *sender, struct rh_item *item, const struct rh_snapshot *now)
@@ -148,15 +179,9 @@ static void obey(struct rh_sender *sender, const struct rh_action *action)
         sender->wake_at_ms = action->wake_at.at_ms;
         break;
     case RH_ACTION_PERSIST:
-        persist(sender, item, action);
-        break;
     case RH_ACTION_ERASE_RECORD:
-        if (item != NULL)
-            erase_record(sender, item);
-        break;
     case RH_ACTION_FORGET:
-        if (item != NULL && !item->gone)
-            forget(sender, item, action);
+        keep_for_sure(sender, item, action);
         break;
     case RH_ACTION_NOTIFY:
         if (item != NULL)
@@ -366,7 +391,8 @@ static void reload(struct rh_sender *sender, struct rh_item *item)
 {
     struct rh_entry *entry;
     enum rh_entry_trouble trouble;
-    if (item->entry->path == NULL || item->added)
+    bool ours_alone = item->entry->path == NULL && !item->entry->sealed; /* locked */
+    if (ours_alone || item->added)
         return;
     enum rh_error error = rh_entry_load(sender->spool, item->entry->id, true, &entry, &trouble);
     if (error != RH_OK)
@@ -417,6 +443,7 @@ enum rh_error rh_sender_lead(struct rh_sender *sender)
     struct rh_event event = {.kind = RH_EVENT_LIMIT};
     size_t own = sender->item_count;
     sender->leads = true;
+    rh_spool_reserve(sender->spool);
     tell_counters(sender);
     for (size_t i = 0; i < own; i++)
         reload(sender, sender->items[i]);

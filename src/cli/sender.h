@@ -5,6 +5,8 @@
  * The shell around the engine: tells it what happens, does what it asks, decides nothing about
  * sending. Single-threaded; the loop of push.c drives it.
  */
+#include <signal.h>
+
 #include "cli/entry.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -42,6 +44,7 @@ struct rh_sender {
     struct rh_spool *spool;
     const struct rh_options *options;
     struct rh_progress *progress;
+    const volatile sig_atomic_t *interrupted; /* somebody wants an end */
     struct rh_transport *transport;
     struct rh_engine *engine;
     void *engine_memory;

@@ -23,6 +23,7 @@
 #define WRITER_BYTES  56 /* "RHSW", u16 format, u16 0, 32 of lease, u64 number, u64 CRC-64 */
 #define LEASE_BYTES   16
 #define ROOM_LEFT     ((uint64_t)4 << 20)
+#define RESERVE_BYTES ((off_t)256 << 10)
 
 /* ---- opening ---- */
 
@@ -260,4 +261,21 @@ uint64_t rh_spool_room(const struct rh_spool *spool)
         room = left < room ? left : room;
     }
     return room;
+}
+
+void rh_spool_reserve(const struct rh_spool *spool)
+{
+    if (faccessat(spool->dir, "reserve", F_OK, 0) == 0)
+        return;
+    int fd = openat(spool->dir, "reserve", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return;
+    if (posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
+        (void)unlinkat(spool->dir, "reserve", 0);
+    close(fd);
+}
+
+bool rh_spool_spend_reserve(const struct rh_spool *spool)
+{
+    return unlinkat(spool->dir, "reserve", 0) == 0;
 }

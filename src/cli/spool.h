@@ -6,6 +6,7 @@
  *   lock                       whoever sends holds it (flock); its text is that process's number
  *   writer                     the lease and its number, which rises with every process that sends
  *   counters                   the engine's record of itself
+ *   reserve                    room for journals and records on a disk that others have filled
  *   uploads/{id}/journal       see journal.h; whoever still spools into it holds it (flock)
  *   uploads/{id}/record        the engine's record
  *   uploads/{id}/{index}.seg   closed and open segments, where the bytes came from standard input
@@ -50,5 +51,10 @@ void rh_spool_id(char out[RH_SPOOL_ID_MAX + 1], int64_t wall_ms);
 /* Bytes that segments may still take: RH_SIZE_UNKNOWN where nobody can tell. A part of the disk is
  * left for journals and records, so that what is there can be sent and forgotten. */
 uint64_t rh_spool_room(const struct rh_spool *spool);
+
+/* Sets room aside, if there is none and the disk has some; and gives it to whoever writes next.
+ * False: there was none any more. */
+void rh_spool_reserve(const struct rh_spool *spool);
+bool rh_spool_spend_reserve(const struct rh_spool *spool);
 
 #endif

@@ -44,11 +44,11 @@ export async function run(args, { env = {}, cwd } = {}) {
  * A running server. `data` may be given to start on what another left. Ends with the test; a
  * sanitizer's report, or an exit that nobody asked for, fails it.
  */
-export async function startServer(t, { data, args = [], env = {} } = {}) {
+export async function startServer(t, { data, port = 0, args = [], env = {} } = {}) {
     const directory = data ?? path.join(temporaryDirectory(t), 'data');
     const child = spawn(
         binary,
-        ['serve', '--listen', '127.0.0.1:0', '--data', directory, '--web', webDirectory,
+        ['serve', '--listen', `127.0.0.1:${port}`, '--data', directory, '--web', webDirectory,
             '--reserve', '1MiB', ...args],
         { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
@@ -90,6 +90,16 @@ export async function startServer(t, { data, args = [], env = {} } = {}) {
         if (/Sanitizer|runtime error|RH_ASSERT/.test(server.log)) throw new Error(server.log);
     });
     return server;
+}
+
+/** A port that is free now, for servers that come back at the same place. */
+export async function freePort() {
+    const probe = net.createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    const { port } = /** @type {net.AddressInfo} */ (probe.address());
+    probe.close();
+    await once(probe, 'close');
+    return port;
 }
 
 /** One request over a connection of its own: { status, headers, text, json(), bytes }. */
