@@ -2,10 +2,12 @@
 #include "explore.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/crc64.h"
@@ -331,6 +333,22 @@ static void found(struct walk *walk, const char *problem)
         print_state(walk, problem);
 }
 
+/* SQLite's shared memory may be anything after a crash: it must be made anew. */
+static void leave_shared_memory(const char *place)
+{
+    char path[IMAGE_PATH];
+    uint8_t bytes[32768];
+    snprintf(path, sizeof path, "%s/data/reelhaul.db", place);
+    if (access(path, F_OK) != 0)
+        return;
+    snprintf(path, sizeof path, "%s/data/reelhaul.db-shm", place);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    memset(bytes, 0xa5, sizeof bytes);
+    if (fd < 0 || pwrite(fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        abort();
+    close(fd);
+}
+
 static void check_state(struct walk *walk, const struct image *image)
 {
     static struct world w; /* too large for a stack that recurses; one is open at a time */
@@ -350,6 +368,8 @@ static void check_state(struct walk *walk, const struct image *image)
         printf("%s cannot be built: %s\n", path, strerror(errno));
         abort();
     }
+    if (x->counts.states % 2 == 0)
+        leave_shared_memory(path);
     world_init_after(&w, path, x->of);
     w.entropy = 900000000 + x->counts.states;
     tape_init(tape, path, &walk->tape->names, image, !nested);
