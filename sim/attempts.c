@@ -78,11 +78,11 @@ static void excuse_all(struct sim_attempts *a)
 static void excuse_others(struct sim_attempts *a, uint32_t upload)
 {
     for (uint32_t i = 0; i < SIM_UPLOADS_MAX; i++) {
-        if (a->unreachable[i] && i != upload)
+        if (a->waits[i].unreachable && i != upload)
             a->waits[i].until_ms = 0;
     }
     for (size_t i = 0; i < a->part_count; i++) {
-        if (a->unreachable[a->parts[i].upload])
+        if (a->parts[i].wait.unreachable)
             a->parts[i].wait.until_ms = 0;
     }
 }
@@ -112,7 +112,6 @@ static void failed(struct sim_tab *tab, const struct sim_flight *flight, rh_ms a
         until_ms = a->now_ms + (after_ms < RETRY_AFTER_MS_MAX ? after_ms : RETRY_AFTER_MS_MAX);
     if (until_ms > a->asked_ms[flight->upload])
         a->asked_ms[flight->upload] = until_ms;
-    a->unreachable[flight->upload] = unreachable;
     if (wait == NULL)
         return;
     /*
@@ -121,6 +120,7 @@ static void failed(struct sim_tab *tab, const struct sim_flight *flight, rh_ms a
      */
     if (wait->until_ms <= a->now_ms && flight->serial >= wait->serial) {
         wait->serial = ++a->serial;
+        wait->unreachable = unreachable;
         bool counted =
             !counts_per_part(tab, flight) || !unreachable || policy->unreachable_is_attempt;
         wait->failures += counted || wait->failures == 0;
@@ -248,7 +248,7 @@ static void check_caps(struct sim *sim, const struct sim_tab *tab, const struct 
     for (size_t i = 0; i < a->flight_count; i++) {
         const struct sim_flight *flight = &a->flights[i];
         /* One that waits has given its turn to another, whatever else of it is still on its way. */
-        if (flight->kind == RH_SEND_CANCEL || a->waits[flight->upload].until_ms > a->now_ms)
+        if (flight->kind == RH_SEND_CANCEL)
             continue;
         uploads += !busy[flight->upload];
         busy[flight->upload] = true;
@@ -342,10 +342,11 @@ static void aborted(struct sim_tab *tab, uint32_t token)
     struct sim_flight flight;
     if (!take_flight(a, token, &flight))
         return;
-    a->unreachable[flight.upload] = true;
     struct sim_wait *wait = wait_of(tab, &flight);
-    if (wait != NULL)
-        wait->serial = ++a->serial;
+    if (wait == NULL)
+        return;
+    wait->serial = ++a->serial;
+    wait->unreachable = true;
 }
 
 void sim_attempts_act(struct sim *sim, struct sim_tab *tab, const struct rh_action *action)

@@ -27,6 +27,7 @@ struct sim_wait {
     rh_ms until_ms;
     uint32_t failures; /* in a row, as far as this reference counts them */
     uint64_t serial;   /* of the last of them */
+    bool unreachable;  /* nobody answered: ends when somebody is heard of again */
 };
 
 struct sim_part_wait {
@@ -43,8 +44,7 @@ struct sim_attempts {
     struct sim_flight flights[SIM_FLIGHTS_MAX];
     size_t flight_count;
     struct sim_wait waits[SIM_UPLOADS_MAX];
-    bool unreachable[SIM_UPLOADS_MAX]; /* that was its last failure, of whatever request */
-    rh_ms asked_ms[SIM_UPLOADS_MAX];   /* the latest moment that a Retry-After asked to wait for */
+    rh_ms asked_ms[SIM_UPLOADS_MAX]; /* the latest moment that a Retry-After asked to wait for */
     struct sim_part_wait parts[SIM_WAITS_MAX];
     size_t part_count;
 };

@@ -54,10 +54,11 @@ char *sim_proxy_answer(struct sim *sim, struct sim_link *link, size_t *size)
     char text[256];
     if (link->ops == NULL)
         return NULL;
-    if (sim->weather[SIM_STORM])
-        (void)snprintf(text, sizeof text, "HTTP/1.1 %s\r\n%s\r\n", storms[sim_below(sim, 4)],
-                       retry_after(sim));
-    else if (sim->weather[SIM_TOO_MANY])
+    if (sim->weather[SIM_STORM]) {
+        /* Drawn one after the other: compilers differ in which argument they evaluate first. */
+        const char *storm = storms[sim_below(sim, 4)];
+        (void)snprintf(text, sizeof text, "HTTP/1.1 %s\r\n%s\r\n", storm, retry_after(sim));
+    } else if (sim->weather[SIM_TOO_MANY])
         (void)snprintf(text, sizeof text, "HTTP/1.1 429 Too Many Requests\r\n%s\r\n",
                        retry_after(sim));
     else if (sim->weather[SIM_REDIRECT])
@@ -175,8 +176,10 @@ void sim_proxy_reply(struct sim *sim, struct sim_link *link)
     keep_or_replay(sim, link);
     if (size == 0 || !link->own_headers || body + size != link->answer_size)
         return;
-    if (sim_fate(sim, about(sim, link), SIM_FLIP_REPLY))
-        link->answer[body + sim_below(sim, size)] ^= (char)(1u << sim_below(sim, 8));
+    if (sim_fate(sim, about(sim, link), SIM_FLIP_REPLY)) {
+        size_t at = body + (size_t)sim_below(sim, size);
+        link->answer[at] ^= (char)(1u << sim_below(sim, 8));
+    }
     if (sim_fate(sim, about(sim, link), SIM_TRUNCATE_REPLY)) {
         link->answer_size = body + (size_t)sim_below(sim, size);
         link->answer[link->answer_size] = '\0';

@@ -490,7 +490,7 @@ static void done(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
         return;
     }
     int verdict = whole_verdict(u, response);
-    if (verdict < 0 && !RH_PLANTED("trust-any-whole")) {
+    if (verdict < 0) {
         u->mismatches++;
         rh_upload_fail(e, u, RH_REASON_CONFLICT);
         return;

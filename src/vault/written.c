@@ -92,10 +92,11 @@ static void judge(struct rh_op *op)
         verdict(op, RH_REPLY_WRITE_FAILED, false, "the bytes could not be made durable");
     /* What the declared checksum of the whole cannot tell of a part must be told by those of its
      * slices; bytes that nobody checked would stand in the way of the right ones. */
-    if (op->code != RH_REPLY_OK && op->request->has_crc && !op->written.checked)
+    bool unchecked = op->code != RH_REPLY_OK && op->request->has_crc && !op->written.checked;
+    if (unchecked && !RH_PLANTED("keep-unchecked"))
         op->keep = false;
     /* A chunk has no offsets that a sender could go on from: it counts whole or not at all. */
-    if (is_chunk(op) && op->code != RH_REPLY_OK && !RH_PLANTED("keep-part-of-chunk"))
+    if (is_chunk(op) && op->code != RH_REPLY_OK && !RH_PLANTED("keep-unchecked"))
         op->keep = false;
     uint64_t total = op->upload->row.total;
     if (!is_chunk(op) && op->keep && total != RH_SIZE_UNKNOWN &&
