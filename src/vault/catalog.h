@@ -192,6 +192,9 @@ struct rh_change *rh_batch_add(struct rh_batch *, enum rh_change_kind); /* zeroe
 void rh_batch_free(struct rh_batch *);
 void rh_rows_free(struct rh_rows *);
 void rh_upload_rows_free(struct rh_upload_rows *);
+/* Whether a version of ours can have written this: names that are names, numbers that add up, and
+ * "done" of nothing but what is there. NULL, or what is wrong with it; static text. */
+const char *rh_upload_rows_problem(const struct rh_upload_rows *);
 enum rh_error rh_upload_row_copy(struct rh_upload_row *to, const struct rh_upload_row *from);
 
 #endif

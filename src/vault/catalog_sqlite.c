@@ -189,7 +189,7 @@ static enum rh_error column_text(sqlite3_stmt *statement, int column, char *out,
 {
     const unsigned char *text = sqlite3_column_text(statement, column);
     size_t size = (size_t)sqlite3_column_bytes(statement, column);
-    if (size >= cap || (text == NULL && size > 0))
+    if (size >= cap || (text == NULL && size > 0) || (size > 0 && memchr(text, 0, size) != NULL))
         return RH_ERR_SYNTAX;
     if (size > 0)
         memcpy(out, text, size);

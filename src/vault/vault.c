@@ -63,15 +63,20 @@ static void run_ready(struct rh_vault *v)
     }
 }
 
-void rh_vault_die(struct rh_vault *v, const char *why, enum rh_error error)
+static void die_about(struct rh_vault *v, const char *why, const char *upload, enum rh_error error)
 {
     if (v->dead)
         return;
     /* Nothing that waits to be said may be said any more: it could be untrue after a restart. */
     rh_queue_clear(v);
-    rh_log_action(v, why, NULL, error);
+    rh_log_action(v, why, upload, error);
     (void)rh_queue_push(v, RH_DO_FATAL);
     v->dead = true;
+}
+
+void rh_vault_die(struct rh_vault *v, const char *why, enum rh_error error)
+{
+    die_about(v, why, NULL, error);
 }
 
 /* ---- Operations ---- */
@@ -210,6 +215,22 @@ static void meta_was_read(struct rh_vault *v, struct rh_rows *rows)
     (void)rh_read_start(v, RH_READ_UNFINISHED, NULL);
 }
 
+/* Rows that make no sense are not acted on: what is vouched for, and what is done, is in them. */
+static void check_rows(struct rh_vault *v, struct rh_rows *rows, bool starts)
+{
+    for (size_t i = 0; rows->error == RH_OK && i < rows->upload_count; i++) {
+        const char *id = rows->uploads[i].row.id;
+        const char *problem = rh_upload_rows_problem(&rows->uploads[i]);
+        if (problem == NULL)
+            continue;
+        rows->error = RH_ERR_SYNTAX;
+        if (starts)
+            die_about(v, problem, id, rows->error);
+        else
+            rh_log_action(v, problem, id, rows->error);
+    }
+}
+
 static void read_told(struct rh_vault *v, uint64_t id, struct rh_rows *rows)
 {
     struct rh_map_node *node = rh_map_first(&v->reads, id);
@@ -217,6 +238,7 @@ static void read_told(struct rh_vault *v, uint64_t id, struct rh_rows *rows)
     struct rh_catalog_read *read = RH_LIST_ENTRY(node, struct rh_catalog_read, by_id);
     rh_map_remove(&v->reads, node);
     bool starts = read->kind == RH_READ_META || read->kind == RH_READ_UNFINISHED;
+    check_rows(v, rows, starts);
     if (starts && rows->error != RH_OK)
         rh_vault_die(v, "the catalog could not be read", rows->error);
     else if (read->kind == RH_READ_META && rows->meta.format > RH_CATALOG_FORMAT)
