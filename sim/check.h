@@ -29,7 +29,6 @@ struct sim_upload {
     rh_ms sealed_ms;
     bool cancelled; /* the user gave it up: it may end in any way */
     bool completed; /* the sender says so */
-    bool damaged;   /* bytes of it changed on their way */
     bool hopeless;  /* it may end as failed: what is left of it must stay where it is */
     uint64_t sends;
     rh_ms sent_first_ms;
@@ -43,7 +42,6 @@ struct sim_object {
     bool deleting;           /* somebody asked for its deletion */
     bool done;
     bool rotten;        /* its bytes changed at rest */
-    bool tainted;       /* it vouched, saying so, for bytes that came damaged */
     uint64_t lease_max; /* of the number of the only lease, among successful writes */
     uint64_t received;  /* bytes that it last said to have */
     rh_ms seen_ms;      /* when its row was first there */

@@ -97,7 +97,6 @@ static const struct fault faults[SIM_FAULTS] = {
     [SIM_SENDER_STEP] = {"sender-step", CLIENT},
     [SIM_SENDER_PAUSE] = {"sender-pause", CLOCK},
     [SIM_SENDER_DAYS] = {"sender-days", AWAY},
-    [SIM_SPOOL_ROT] = {"spool-rot", ROT},
     [SIM_BOTH_CRASH] = {"both-crash", SERVER},
     [SIM_TAB_FIGHT] = {"tab-fight", TABS},
     [SIM_WALL_JUMP] = {"wall-jump", CLOCK},

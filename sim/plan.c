@@ -233,6 +233,9 @@ static void strike_receiver(struct sim *sim, enum sim_fault blow)
     case SIM_RECEIVER_DRAIN:
         sim_receiver_drain(sim);
         break;
+    case SIM_CATALOG_RESTORE:
+        sim_receiver_restore(sim);
+        break;
     default:
         break;
     }
@@ -247,6 +250,7 @@ static void strike(struct sim *sim, enum sim_fault blow)
     case SIM_RECEIVER_STEP:
     case SIM_COMMIT_FAILS:
     case SIM_RECEIVER_DRAIN:
+    case SIM_CATALOG_RESTORE:
         strike_receiver(sim, blow);
         break;
     case SIM_BIT_ROT:

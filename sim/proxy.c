@@ -112,11 +112,10 @@ static void reframe(struct sim *sim, struct sim_link *link, size_t body, size_t 
 }
 
 /* Only the sent bytes: what is around them has no checksum of ours, but TCP's and TLS's. */
-static void flip_source(struct sim *sim, struct sim_link *link)
+static void flip_source(struct sim *sim, const struct sim_link *link)
 {
     size_t at = link->source_at + (size_t)sim_below(sim, link->source_size);
     link->bytes[at] ^= (uint8_t)(1u << sim_below(sim, 8));
-    sim->uploads[link->upload].damaged = true;
 }
 
 void sim_proxy_request(struct sim *sim, struct sim_link *link)

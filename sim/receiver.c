@@ -3,6 +3,7 @@
 #include "receiver.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -481,6 +482,15 @@ void sim_receiver_pause(struct sim *sim, rh_ms length_ms)
         r->up_ms += length_ms;
 }
 
+void sim_receiver_restore(struct sim *sim)
+{
+    char generation[33];
+    (void)snprintf(generation, sizeof generation, "%016" PRIx64 "%016" PRIx64,
+                   rh_rng_next(&sim->rng), rh_rng_next(&sim->rng));
+    die(sim->receiver, SIM_KILLED);
+    rh_catalog_model_set_generation(sim->receiver->catalog, generation);
+}
+
 void sim_receiver_away(struct sim *sim, rh_ms length_ms)
 {
     sim->receiver->away_ms = length_ms;
@@ -523,8 +533,8 @@ void sim_receiver_weather(struct sim *sim)
     faults.sync_io_ppm = sim->weather[SIM_SYNC_FAILS] ? 200000 : 0;
     faults.write_io_ppm = sim->weather[SIM_WRITE_FAILS] ? 30000 : 0;
     faults.write_full_ppm = sim->weather[SIM_WRITE_FULL] ? 50000 : 0;
-    faults.read_io_ppm = sim->weather[SIM_READ_FAILS] ? 300000 : 0;
-    faults.open_io_ppm = sim->weather[SIM_OPEN_FAILS] ? 20000 : 0;
+    faults.read_io_ppm = sim->weather[SIM_READ_FAILS] ? 600000 : 0;
+    faults.open_io_ppm = sim->weather[SIM_OPEN_FAILS] ? 150000 : 0;
     if (sim->healed) {
         /* What was armed does not strike any more. */
         rh_store_model_stop_after(store, UINT64_MAX / 2);

@@ -28,6 +28,8 @@ void sim_receiver_crash(struct sim *, enum sim_death);
 void sim_receiver_crash_after(struct sim *, uint64_t steps); /* steps of the store */
 void sim_receiver_fail_commit(struct sim *);
 void sim_receiver_drain(struct sim *);
+/* An older catalog was put back, and what its witness and the files know was merged into it. */
+void sim_receiver_restore(struct sim *);
 /* It gets no time for so long, then all at once; is switched off for so long. */
 void sim_receiver_pause(struct sim *, rh_ms length_ms);
 rh_ms sim_receiver_paused_ms(const struct sim *); /* still; 0: it is not */

@@ -219,9 +219,7 @@ static void take_checksum(struct sim_tab *tab, const struct sim_upload *upload,
     struct rh_event event = {.kind = RH_EVENT_PART_CRC};
     if (send->kind != RH_SEND_PART || send->crc_known)
         return;
-    send->crc_known = true;
-    send->crc64 =
-        rh_crc64_update(0, upload->bytes + send->range.offset, (size_t)send->range.length);
+    rh_wire_slices(send, upload->bytes + send->range.offset);
     event.part_crc.token = send->token;
     event.part_crc.crc64 = send->crc64;
     event.now_ms = sim_tab_mono_ms(tab);

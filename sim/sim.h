@@ -68,14 +68,13 @@ enum sim_fault {
     SIM_RECEIVER_DRAIN,  /* a graceful restart */
     SIM_RECEIVER_PAUSE,  /* the process gets no time for a while, then all at once */
     SIM_RECEIVER_DAYS,   /* it is switched off for days */
-    SIM_CATALOG_RESTORE, /* yesterday's catalog beside today's files */
+    SIM_CATALOG_RESTORE, /* a restored catalog, made whole from the files: another generation */
     SIM_BIT_ROT,         /* a bit flips at rest on the receiver's disk */
     SIM_MISDIRECTED,     /* a write lands on another sector */
     SIM_SENDER_CRASH,
     SIM_SENDER_STEP,  /* a crash between two actions */
     SIM_SENDER_PAUSE, /* a suspended laptop: no events for hours, then all at once */
     SIM_SENDER_DAYS,  /* a device is away from the network for days */
-    SIM_SPOOL_ROT,    /* a bit flips at rest in a segment */
     SIM_BOTH_CRASH,   /* every sender and the receiver at the same moment */
     SIM_TAB_FIGHT,    /* a second tab takes the lead while the first goes on */
     SIM_WALL_JUMP,    /* by years */
