@@ -61,6 +61,7 @@ static void retry_part(struct rh_engine *e, struct rh_upload *u, struct rh_reque
     r->attempts += counted;
     if (counted && r->attempts > e->policy.retries_max) {
         if (!e->policy.set_aside) {
+            r->phase = RH_REQUEST_FREE; /* it ended: there is nothing to break off */
             rh_upload_fail(e, u, RH_REASON_ATTEMPTS);
             return;
         }
@@ -369,6 +370,11 @@ void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
     u->status = response == NULL ? 0 : response->status;
     if (outcome == RH_OUTCOME_NETWORK || outcome == RH_OUTCOME_TIMEOUT)
         rh_link_lost(engine, request, RH_MS_NEVER);
+    /* Of a cancel too: whoever leads now has its record, and goes on with it. */
+    if (request->kind == RH_SEND_CANCEL && outcome == RH_OUTCOME_STALE_WRITER) {
+        stale_writer(engine, request);
+        return;
+    }
     if (request->kind == RH_SEND_CANCEL) {
         cancel_failed(engine, u, request, outcome, response);
         return;

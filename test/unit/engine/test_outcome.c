@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench.h"
 
+#include <stdio.h>
+
 #define KIB 1024u
 #define MIB (1024u * KIB)
 
@@ -83,6 +85,85 @@ static void nothing_is_forgotten_before_a_good_receipt(void **state)
         }
     }
     assert_int_equal(look(b, "a").acked_bytes, 3000);
+    bench_free(b);
+}
+
+/* A sender that was restarted asks: what the list says is kept may go, and nothing else. */
+static void a_list_that_says_kept_is_as_good_as_receipts(void **state)
+{
+    (void)state;
+    for (unsigned kept = 0; kept < 2; kept++) {
+        struct bench *b = freeing_bench();
+        tell_added(b, "a");
+        answer_create(b, find_send(b, 0), "R");
+        tell_kind(b, RH_EVENT_LEADER_LOST, "");
+        tell_spooled(b, "a", 0, 1000);
+        tell_spooled(b, "a", 1000, 1000);
+        tell_kind(b, RH_EVENT_LEADER, "");
+        struct rh_action ask = *find_send(b, 0);
+        assert_int_equal(ask.send.kind, RH_SEND_ASK);
+        struct rh_event event = {.kind = RH_EVENT_RESPONSE};
+        event.response.token = ask.send.token;
+        event.response.outcome = RH_OUTCOME_OK;
+        event.response.remote_state = RH_REMOTE_OPEN;
+        event.response.retry_after_ms = RH_MS_NEVER;
+        event.response.listed = true;
+        event.response.acks_count = 1;
+        event.response.acks[0] =
+            (struct rh_ack){0, 1000, pattern_crc(0, 1000), true, kept == 1, true};
+        bench_tell(b, event);
+        const struct rh_action *forget = find_action(b, RH_ACTION_FORGET, "a");
+        assert_int_equal(forget != NULL, kept);
+        assert_true(forget == NULL || forget->forget.range.length == 1000);
+        bench_free(b);
+    }
+}
+
+static void another_uploads_answer_tells_of_the_new_generation(void **state)
+{
+    (void)state;
+    struct rh_policy p = *rh_policy_find(rh_bytes_of("live"));
+    p.keep = RH_KEEP_UNTIL_PROVEN; /* until storage is short */
+    p.free_under_pressure = true;
+    p.uploads_parallel = 2;
+    struct bench *b = bench_of(&p, &rh_limits_default);
+    tell_kind(b, RH_EVENT_LEADER, "");
+    struct rh_event event = {.kind = RH_EVENT_RESPONSE};
+    static const char *const ids[] = {"a", "b", "a", "b"};
+    static const char *const generations[] = {"g1", "g1", "g1", "g2"};
+    for (unsigned i = 0; i < 4; i++) {
+        if (i < 2)
+            tell_added(b, ids[i]);
+        else
+            tell_spooled(b, ids[i], 0, 1000);
+        struct rh_action send = *find_action(b, RH_ACTION_SEND, ids[i]);
+        memset(&event, 0, sizeof event);
+        event.kind = RH_EVENT_RESPONSE;
+        event.response.token = send.send.token;
+        event.response.outcome = RH_OUTCOME_OK;
+        event.response.remote_state = RH_REMOTE_OPEN;
+        event.response.retry_after_ms = RH_MS_NEVER;
+        event.response.listed = i < 2;
+        strcpy(event.response.generation, generations[i]);
+        snprintf(event.response.remote, sizeof event.response.remote, "R%s", ids[i]);
+        if (i >= 2) {
+            event.response.acks_count = 1;
+            event.response.acks[0] =
+                (struct rh_ack){0, 1000, pattern_crc(0, 1000), true, true, true};
+        }
+        bench_tell(b, event);
+    }
+    const struct rh_action *ask = find_action(b, RH_ACTION_SEND, "a");
+    assert_true(ask != NULL && ask->send.kind == RH_SEND_ASK);
+    struct rh_event storage = {.kind = RH_EVENT_STORAGE};
+    storage.storage.level = RH_PRESSURE_CRITICAL;
+    struct rh_action copy = *ask;
+    bench_tell(b, storage);
+    assert_null(find_action(b, RH_ACTION_FORGET, "a")); /* vouched for by the old one alone */
+    answer_list(b, &copy, 0, NULL);                     /* and the new one has nothing */
+    const struct rh_action *part = find_action(b, RH_ACTION_SEND, "a");
+    assert_true(part != NULL && part->send.kind == RH_SEND_PART);
+    assert_int_equal(part->send.range.length, 1000);
     bench_free(b);
 }
 
@@ -390,6 +471,8 @@ int main(void)
         cmocka_unit_test(gone_starts_again_when_all_bytes_are_held),
         cmocka_unit_test(gone_fails_when_bytes_were_freed),
         cmocka_unit_test(nothing_is_forgotten_before_a_good_receipt),
+        cmocka_unit_test(a_list_that_says_kept_is_as_good_as_receipts),
+        cmocka_unit_test(another_uploads_answer_tells_of_the_new_generation),
         cmocka_unit_test(completed_without_proof_keeps_the_bytes),
         cmocka_unit_test(done_with_other_bytes_is_a_conflict),
         cmocka_unit_test(a_lost_source_fails_at_once),
