@@ -50,8 +50,9 @@ static void read_for_people(struct rh_flight *flight)
 static struct rh_flight **place_of(struct rh_sender *sender, const struct rh_flight *flight)
 {
     struct rh_flight **place = &sender->flights;
-    while (*place != flight)
+    while (*place != NULL && *place != flight)
         place = &(*place)->next;
+    RH_ASSERT(*place == flight);
     return place;
 }
 
