@@ -372,6 +372,17 @@ bool life_run(struct receiver *r, struct life_facts *facts, const struct life_wa
     return !r->fatal;
 }
 
+bool life_begin(struct receiver *r, struct life_facts *facts, unsigned count)
+{
+    for (unsigned i = 0; i < count && i < sizeof steps / sizeof steps[0]; i++) {
+        send_step(r, facts, i, 0);
+        if (r->fatal || !is_fine(&steps[i], r->status))
+            return broken(facts, "step %u is answered with %u", i, r->status);
+        note(r, facts, &steps[i]);
+    }
+    return true;
+}
+
 /* ---- looking ---- */
 
 static bool ask(struct receiver *r, const char *method, const char *target, const char *more)

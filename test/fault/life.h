@@ -35,6 +35,8 @@ struct life_watch {
  * what went wrong. A request that fails is sent again; one fault must not need more than that.
  */
 bool life_run(struct receiver *, struct life_facts *, const struct life_watch *);
+/* Its first steps alone, on what must not fail. */
+bool life_begin(struct receiver *, struct life_facts *, unsigned steps);
 /* Whether everything that was acknowledged is there and equal; else facts->problem. */
 bool life_check(struct receiver *, struct life_facts *, const char *directory);
 /* After a life_run that went to its end: all that should be there is there and equal. */
