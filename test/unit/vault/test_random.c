@@ -55,7 +55,11 @@ struct asked {
     bool evil;      /* differs from the source: may never be accepted */
     uint64_t chunk;
     size_t erased; /* of the video, when this was asked */
+    bool named;    /* the client chose the session's id */
+    bool stranger; /* it is another participant's */
 };
+
+#define NAMED "0f9d2c4e-7a51-4b6e-9c1d-3e8f5a6b7c8d" /* by the client */
 
 struct sim {
     struct rh_rng rng;
@@ -66,6 +70,7 @@ struct sim {
     struct rh_catalog *catalog;
     struct rh_store *store;
     char session[RH_UUID_TEXT_MAX];
+    bool by_client; /* its id is the client's choice */
     struct video videos[VIDEOS];
     struct rh_vault_action jobs[POOL_MAX]; /* in any order */
     size_t job_count;
@@ -142,6 +147,25 @@ static void forget_video(struct video *video)
     video->erased++;
 }
 
+/* A session that the client names is made once, found again, and nobody else's. */
+static void check_session(struct sim *s, const struct asked *asked,
+                          const struct rh_vault_reply *reply)
+{
+    bool good = reply->code == RH_REPLY_CREATED || reply->code == RH_REPLY_OK;
+    if (asked->stranger) {
+        assert_int_equal(reply->code, RH_REPLY_CONFLICT);
+        return;
+    }
+    if (!good)
+        return;
+    if (asked->named)
+        assert_string_equal(reply->session.id, s->by_client ? NAMED : s->session);
+    if (s->session[0] != '\0' && asked->named)
+        assert_int_equal(reply->code, RH_REPLY_OK);
+    if (s->session[0] == '\0' && asked->named == s->by_client)
+        strcpy(s->session, reply->session.id);
+}
+
 static void check_reply(struct sim *s, const struct rh_vault_reply *reply)
 {
     struct asked *asked = &s->asked[reply->op];
@@ -154,8 +178,7 @@ static void check_reply(struct sim *s, const struct rh_vault_reply *reply)
     asked->bytes = NULL;
     assert_int_not_equal(reply->code, RH_REPLY_INTERNAL);
     if (asked->kind == RH_REQUEST_SESSION_CREATE) {
-        if (reply->code == RH_REPLY_CREATED && s->session[0] == '\0')
-            strcpy(s->session, reply->session.id);
+        check_session(s, asked, reply);
         return;
     }
     if (reply->code == RH_REPLY_OK || reply->code == RH_REPLY_CREATED)
@@ -479,13 +502,29 @@ static void ask_other(struct sim *s, struct video *video)
     send(s, request);
 }
 
+/* Where the client chose the id, it says so again now and then; so does a stranger. */
+static void ask_session(struct sim *s)
+{
+    struct rh_vault_request *request = new_request(s, RH_REQUEST_SESSION_CREATE, NULL);
+    struct asked *asked = &s->asked[request->op];
+    asked->named = s->by_client || s->session[0] != '\0';
+    asked->stranger = s->session[0] != '\0' && one_in(s, 3);
+    if (s->by_client)
+        strcpy(request->session, NAMED);
+    if (s->by_client)
+        strcpy(request->participant, "p");
+    if (asked->stranger)
+        strcpy(request->participant, "q");
+    send(s, request);
+}
+
 static void ask_something(struct sim *s)
 {
     struct video *video = &s->videos[below(s, VIDEOS)];
     if (s->body_count >= OPEN_MAX / 2)
         return;
-    if (s->session[0] == '\0') {
-        send(s, new_request(s, RH_REQUEST_SESSION_CREATE, NULL));
+    if (s->session[0] == '\0' || one_in(s, 40)) {
+        ask_session(s);
     } else if (video->erasing) {
         return;
     } else if (one_in(s, 6)) {
@@ -642,7 +681,7 @@ static void heal(struct sim *s)
         bool all = true;
         for (size_t i = 0; i < VIDEOS; i++) {
             if (s->session[0] == '\0')
-                send(s, new_request(s, RH_REQUEST_SESSION_CREATE, NULL));
+                ask_session(s);
             else if (!s->videos[i].done)
                 send_rest(s, &s->videos[i]);
             settle(s);
@@ -694,9 +733,12 @@ static void run_seed(uint64_t seed)
     if (one_in(s, 4))
         faults.open_io_ppm = 30000;
     if (one_in(s, 4))
+        faults.read_io_ppm = 100000;
+    if (one_in(s, 4))
         faults.capacity_bytes = 30000;
     rh_store_model_set_faults(s->store, &faults);
     make_videos(s);
+    s->by_client = one_in(s, 2);
     start_vault(s);
     for (size_t i = 0; i < STEPS; i++) {
         step(s);
