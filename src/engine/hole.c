@@ -58,7 +58,9 @@ bool rh_hole_find(struct rh_engine *engine, struct rh_upload *upload, struct rh_
             at = part_end;
             continue;
         }
-        if (!rh_segments_run(&e->segments, &u->segments, at, &run))
+        /* What is longer than any part need not be known. */
+        rh_segments_near(&e->segments, &u->segments, at);
+        if (!rh_segments_run(&e->segments, &u->segments, at, rh_link_geometry(e, u), &run))
             return false;
         if (run.offset > at) {
             at = run.offset;
@@ -76,9 +78,10 @@ bool rh_hole_lost(struct rh_engine *engine, struct rh_upload *upload)
     uint64_t end = rh_segments_end(&engine->segments, &upload->segments);
     if (upload->source_complete || upload->source_lost)
         end = upload->size != RH_SIZE_UNKNOWN ? upload->size : rh_upload_spooled(engine, upload);
-    /* Nearly always all of it is here, and nothing need be looked through. */
-    if (end == rh_segments_end(&engine->segments, &upload->segments) && !upload->source_lost &&
-        rh_segments_whole(&upload->segments))
+    /* Nearly always all is here from somewhere on, and nothing need be looked through. */
+    uint64_t here = rh_segments_whole_from(&engine->segments, &upload->segments);
+    if (here != RH_SIZE_UNKNOWN && end == rh_segments_end(&engine->segments, &upload->segments) &&
+        rh_ledger_covers(&books, (struct rh_range){0, here}))
         return false;
     uint64_t at = 0;
     while (at < end) {
@@ -87,7 +90,8 @@ bool rh_hole_lost(struct rh_engine *engine, struct rh_upload *upload)
             at += run.length;
             continue;
         }
-        if (!rh_segments_run(&engine->segments, &upload->segments, at, &run) || run.offset != at)
+        if (!rh_segments_run(&engine->segments, &upload->segments, at, UINT64_MAX, &run) ||
+            run.offset != at)
             return true;
         at += run.length;
     }

@@ -59,6 +59,7 @@ static void drop(const struct rh_books *b, uint32_t *link)
     b->ledger->items[at].next = b->ledger->free;
     b->ledger->free = at;
     b->acks->count--;
+    b->acks->changes++;
 }
 
 static enum rh_error insert(const struct rh_books *b, const struct rh_interval *interval)
@@ -72,6 +73,7 @@ static enum rh_error insert(const struct rh_books *b, const struct rh_interval *
     b->ledger->items[at].next = *link;
     *link = at;
     b->acks->count++;
+    b->acks->changes++;
     return RH_OK;
 }
 
@@ -174,8 +176,10 @@ static enum rh_error coalesce(const struct rh_books *b)
             result = RH_ERR_CHECKSUM;
             drop(b, link);
         }
-        if (says > 0)
+        if (says > 0) {
             a->verified = true;
+            b->acks->changes++;
+        }
         if (says != 0)
             link = &b->acks->first; /* its neighbour before may be joinable now */
     }

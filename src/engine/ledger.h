@@ -29,6 +29,7 @@ struct rh_ledger {
 struct rh_interval_list {
     uint32_t first;
     uint32_t count;
+    uint32_t changes; /* counts them, so that nobody need look twice */
 };
 
 /* The books of one upload: what is vouched for, and what it is compared with. */

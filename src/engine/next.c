@@ -32,13 +32,17 @@ static bool next_abort(struct rh_engine *e, struct rh_action *action)
 static bool forget_receipted(struct rh_engine *e, struct rh_upload *u, struct rh_range *out)
 {
     struct rh_books books = rh_upload_books(e, u);
+    struct rh_range safe = {0, 0};
+    uint32_t i = rh_segments_held(&e->segments, &u->segments);
     out->length = 0;
-    for (uint32_t i = u->segments.first; i != RH_NO_INDEX; i = e->segments.items[i].next) {
+    for (; i != RH_NO_INDEX; i = e->segments.items[i].next) {
         struct rh_segment *s = &e->segments.items[i];
-        struct rh_range safe;
         bool early = RH_PLANTED("forget-before-receipt") && s->held;
-        bool is_safe = s->held && rh_ledger_safe_run(&books, s->offset, &safe) &&
-                       safe.offset == s->offset && safe.length >= s->length;
+        if (s->offset >= safe.offset + safe.length &&
+            !rh_ledger_safe_run(&books, s->offset, &safe) && !early)
+            break;
+        bool is_safe = s->held && s->offset >= safe.offset &&
+                       s->offset + s->length <= safe.offset + safe.length;
         is_safe = is_safe || early;
         bool joins = out->length > 0 && out->offset + out->length == s->offset;
         if (out->length > 0 && (!is_safe || !joins))
@@ -71,8 +75,15 @@ static bool next_forget(struct rh_engine *e, struct rh_upload *u, struct rh_acti
                  (e->policy.keep == RH_KEEP_UNTIL_PROVEN && e->policy.free_under_pressure &&
                   e->pressure == RH_PRESSURE_CRITICAL);
     struct rh_range range;
-    if (!early || rh_upload_over(u) || u->doubt || u->distrust || !forget_receipted(e, u, &range))
+    bool news = u->forgot_changes != u->acks.changes || u->forgot_count != u->segments.count ||
+                RH_PLANTED("forget-before-receipt");
+    if (!early || !news || rh_upload_over(u) || u->doubt || u->distrust)
         return false;
+    if (!forget_receipted(e, u, &range)) {
+        u->forgot_changes = u->acks.changes;
+        u->forgot_count = u->segments.count;
+        return false;
+    }
     about(action, RH_ACTION_FORGET, u->id);
     action->forget.range = range;
     return true;
@@ -156,11 +167,12 @@ static bool next_duty(struct rh_engine *e, struct rh_action *action)
 
 static bool next_notify(struct rh_engine *e, struct rh_action *action)
 {
+    rh_plan_count(e);
     for (uint32_t i = 0; i < e->count; i++) {
         struct rh_upload *u = &e->uploads[e->order[i]];
         enum rh_upload_state state;
         enum rh_reason reason;
-        rh_upload_shown(e, u, &state, &reason);
+        rh_upload_shown(e, u, u->flying > 0, &state, &reason);
         bool due = u->notify_at_ms != RH_MS_NEVER && e->now_ms >= u->notify_at_ms;
         bool moved = state != u->told_state || reason != u->told_reason;
         if (!u->notify_now && !due && !moved)

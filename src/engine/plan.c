@@ -100,6 +100,13 @@ static struct totals count(struct rh_engine *e)
     return t;
 }
 
+void rh_plan_count(struct rh_engine *engine)
+{
+    if (!engine->counted)
+        (void)count(engine);
+    engine->counted = true;
+}
+
 /* ---- what one upload would do ---- */
 
 /* A part that waits and is due, or NULL. */
@@ -456,6 +463,7 @@ bool rh_plan_next(struct rh_engine *engine, struct rh_action *action)
         return false;
     if (e->now_ms < e->left_until_ms && e->left_until_ms - e->now_ms < LEFT_MS_MIN)
         return false;
+    e->counted = false; /* what follows changes them */
     struct walk w = {.totals = count(e), .fits = rh_link_fits(e), .action = action};
     e->pace_at_ms = 0;
     if (try_cancels(e, action))

@@ -18,6 +18,17 @@ void rh_segment_list_init(struct rh_segment_list *list)
     list->count = 0;
     list->released = 0;
     list->gaps = false;
+    list->near = RH_NO_INDEX;
+    list->held = RH_NO_INDEX;
+    list->skipped = 0;
+}
+
+/* Where looking for what lies at or behind `offset` begins. */
+static uint32_t from(const struct rh_segments *pool, const struct rh_segment_list *list,
+                     uint64_t offset)
+{
+    bool near = list->near != RH_NO_INDEX && pool->items[list->near].offset <= offset;
+    return near ? list->near : list->first;
 }
 
 uint64_t rh_segments_end(const struct rh_segments *pool, const struct rh_segment_list *list)
@@ -36,7 +47,7 @@ enum rh_error rh_segments_append(struct rh_segments *pool, struct rh_segment_lis
         return RH_ERR_RANGE;
     if (pool->free == RH_NO_INDEX)
         return RH_ERR_LIMIT;
-    list->gaps = list->gaps || segment->offset != rh_segments_end(pool, list);
+    list->gaps = list->gaps || (list->count > 0 && segment->offset != rh_segments_end(pool, list));
     list->released += !segment->held;
     uint32_t at = pool->free;
     pool->free = pool->items[at].next;
@@ -63,6 +74,9 @@ void rh_segments_clear(struct rh_segments *pool, struct rh_segment_list *list)
 uint32_t rh_segments_halve(struct rh_segments *pool, struct rh_segment_list *list)
 {
     uint32_t freed = 0;
+    list->near = RH_NO_INDEX;
+    list->held = RH_NO_INDEX;
+    list->skipped = 0;
     uint32_t at = list->first;
     while (at != RH_NO_INDEX) {
         struct rh_segment *a = &pool->items[at];
@@ -95,15 +109,40 @@ void rh_segments_release(struct rh_segment_list *list, struct rh_segment *segmen
     segment->held = false;
 }
 
-bool rh_segments_whole(const struct rh_segment_list *list)
+void rh_segments_near(const struct rh_segments *pool, struct rh_segment_list *list, uint64_t offset)
 {
-    return !list->gaps && list->released == 0;
+    uint32_t i = from(pool, list, offset);
+    while (i != RH_NO_INDEX && pool->items[i].next != RH_NO_INDEX &&
+           pool->items[pool->items[i].next].offset <= offset)
+        i = pool->items[i].next;
+    list->near = i;
+}
+
+uint32_t rh_segments_held(const struct rh_segments *pool, struct rh_segment_list *list)
+{
+    uint32_t i = list->held == RH_NO_INDEX ? list->first : list->held;
+    for (; i != RH_NO_INDEX && !pool->items[i].held && pool->items[i].next != RH_NO_INDEX;
+         i = pool->items[i].next)
+        list->skipped++;
+    list->held = i;
+    return i;
+}
+
+uint64_t rh_segments_whole_from(const struct rh_segments *pool, struct rh_segment_list *list)
+{
+    uint32_t i = rh_segments_held(pool, list);
+    if (i == RH_NO_INDEX)
+        return 0;
+    const struct rh_segment *s = &pool->items[i];
+    if (list->gaps || list->released != list->skipped + !s->held)
+        return RH_SIZE_UNKNOWN;
+    return s->held ? s->offset : s->offset + s->length;
 }
 
 struct rh_segment *rh_segments_at(const struct rh_segments *pool,
                                   const struct rh_segment_list *list, uint64_t offset)
 {
-    for (uint32_t i = list->first; i != RH_NO_INDEX; i = pool->items[i].next) {
+    for (uint32_t i = from(pool, list, offset); i != RH_NO_INDEX; i = pool->items[i].next) {
         struct rh_segment *s = &pool->items[i];
         if (s->offset > offset)
             return NULL;
@@ -119,7 +158,7 @@ bool rh_segments_crc(const struct rh_segments *pool, const struct rh_segment_lis
     uint64_t at = range.offset;
     uint64_t end = range.offset + range.length;
     uint64_t crc = 0;
-    for (uint32_t i = list->first; i != RH_NO_INDEX && at < end; i = pool->items[i].next) {
+    for (uint32_t i = from(pool, list, at); i != RH_NO_INDEX && at < end; i = pool->items[i].next) {
         const struct rh_segment *s = &pool->items[i];
         if (s->offset + s->length <= at)
             continue;
@@ -137,14 +176,17 @@ uint32_t rh_segments_slices(const struct rh_segments *pool, const struct rh_segm
 {
     uint64_t end = range.offset + range.length;
     uint32_t inside = 0;
-    for (uint32_t i = list->first; i != RH_NO_INDEX; i = pool->items[i].next)
+    uint32_t first = from(pool, list, range.offset);
+    for (uint32_t i = first; i != RH_NO_INDEX && pool->items[i].offset < end;
+         i = pool->items[i].next)
         inside += pool->items[i].offset >= range.offset && pool->items[i].offset < end;
     uint32_t together = (inside + RH_SLICES_MAX - 1) / RH_SLICES_MAX;
     uint32_t seen = 0;
     uint32_t count = 0;
-    for (uint32_t i = list->first; i != RH_NO_INDEX; i = pool->items[i].next) {
+    for (uint32_t i = first; i != RH_NO_INDEX && pool->items[i].offset < end;
+         i = pool->items[i].next) {
         const struct rh_segment *s = &pool->items[i];
-        if (s->offset < range.offset || s->offset >= end)
+        if (s->offset < range.offset)
             continue;
         if (seen++ % together == 0) {
             slices[count++] = (struct rh_slice){s->length, s->crc64};
@@ -163,16 +205,16 @@ bool rh_segments_hold(const struct rh_segments *pool, const struct rh_segment_li
     struct rh_range run;
     if (range.length == 0)
         return true;
-    if (!rh_segments_run(pool, list, range.offset, &run))
+    if (!rh_segments_run(pool, list, range.offset, range.length, &run))
         return false;
     return run.offset == range.offset && run.length >= range.length;
 }
 
 bool rh_segments_run(const struct rh_segments *pool, const struct rh_segment_list *list,
-                     uint64_t offset, struct rh_range *run)
+                     uint64_t offset, uint64_t length_max, struct rh_range *run)
 {
     bool found = false;
-    for (uint32_t i = list->first; i != RH_NO_INDEX; i = pool->items[i].next) {
+    for (uint32_t i = from(pool, list, offset); i != RH_NO_INDEX; i = pool->items[i].next) {
         const struct rh_segment *s = &pool->items[i];
         uint64_t end = s->offset + s->length;
         if (end <= offset)
@@ -185,7 +227,7 @@ bool rh_segments_run(const struct rh_segments *pool, const struct rh_segment_lis
             run->length = end - run->offset;
             continue;
         }
-        if (!s->held || s->offset != run->offset + run->length)
+        if (run->length >= length_max || !s->held || s->offset != run->offset + run->length)
             break;
         run->length += s->length;
     }

@@ -29,7 +29,10 @@ struct rh_segment_list {
     uint32_t last;
     uint32_t count;
     uint32_t released; /* whose bytes are not held */
-    bool gaps;         /* between segments, or before the first */
+    uint32_t skipped;  /* of these, those before `held` */
+    bool gaps;         /* between segments */
+    uint32_t near;     /* where looking begins, for places behind it; RH_NO_INDEX: at the first */
+    uint32_t held;     /* no segment before this one is held */
 };
 
 void rh_segments_init(struct rh_segments *pool, struct rh_segment *items, uint32_t count);
@@ -46,8 +49,14 @@ uint32_t rh_segments_halve(struct rh_segments *pool, struct rh_segment_list *lis
 
 /* The shell may delete its bytes. */
 void rh_segments_release(struct rh_segment_list *list, struct rh_segment *segment);
-/* Is every byte up to the end held? */
-bool rh_segments_whole(const struct rh_segment_list *list);
+/* From where on every byte up to the end is known to be held; RH_SIZE_UNKNOWN: from nowhere. */
+uint64_t rh_segments_whole_from(const struct rh_segments *pool, struct rh_segment_list *list);
+
+/* Looking for places behind `offset` will begin there: cheap where it moves ahead with the work. */
+void rh_segments_near(const struct rh_segments *pool, struct rh_segment_list *list,
+                      uint64_t offset);
+/* The first segment that may be held: those before it are not. */
+uint32_t rh_segments_held(const struct rh_segments *pool, struct rh_segment_list *list);
 
 /* End of the last segment, 0 without one. */
 uint64_t rh_segments_end(const struct rh_segments *pool, const struct rh_segment_list *list);
@@ -65,10 +74,11 @@ bool rh_segments_hold(const struct rh_segments *pool, const struct rh_segment_li
                       struct rh_range range);
 /*
  * The run of held bytes at or after `offset`: run->offset is `offset` where that is held, else the
- * start of the next held segment. False: nothing is held from there on.
+ * start of the next held segment. It ends where the first segment ends that makes it length_max or
+ * longer. False: nothing is held from there on.
  */
 bool rh_segments_run(const struct rh_segments *pool, const struct rh_segment_list *list,
-                     uint64_t offset, struct rh_range *run);
+                     uint64_t offset, uint64_t length_max, struct rh_range *run);
 /* The segment that contains the byte, or NULL. */
 struct rh_segment *rh_segments_at(const struct rh_segments *pool,
                                   const struct rh_segment_list *list, uint64_t offset);

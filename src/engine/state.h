@@ -132,6 +132,8 @@ struct rh_upload {
     bool erase_at_leader; /* cancelled in an earlier life: its bytes may be told yet */
     bool erased;          /* no record any more, and none is written again */
     bool forgot_whole;
+    uint32_t forgot_changes; /* of the acks, and … */
+    uint32_t forgot_count;   /* … segments, when nothing was left to forget */
     bool notify_now;
     rh_ms notify_at_ms;
     rh_ms notified_ms;
@@ -173,6 +175,7 @@ struct rh_engine {
     uint32_t probe_token;
     rh_ms probe_at_ms;
     rh_ms wake_told_ms;
+    bool counted;   /* what plan.c counts in the uploads is true */
     bool plan_idle; /* the planner found nothing and nothing happened since */
     char evicted[RH_UPLOAD_ID_MAX + 1];
     struct rh_patience patience;
@@ -204,7 +207,7 @@ struct rh_books rh_upload_books(struct rh_engine *engine, struct rh_upload *uplo
 bool rh_upload_over(const struct rh_upload *upload);
 uint64_t rh_upload_spooled(const struct rh_engine *engine, const struct rh_upload *upload);
 bool rh_upload_flying(const struct rh_engine *engine, const struct rh_upload *upload);
-void rh_upload_shown(const struct rh_engine *engine, const struct rh_upload *upload,
+void rh_upload_shown(const struct rh_engine *engine, const struct rh_upload *upload, bool flying,
                      enum rh_upload_state *state, enum rh_reason *reason);
 void rh_upload_snapshot(const struct rh_engine *engine, const struct rh_upload *upload,
                         struct rh_snapshot *out);
@@ -265,6 +268,8 @@ enum rh_error rh_link_method(struct rh_engine *engine, struct rh_upload *upload,
 /* ---- plan.c ---- */
 /* The next request to send, if there is one. */
 bool rh_plan_next(struct rh_engine *engine, struct rh_action *action);
+/* Brings the counts in the uploads up to date. */
+void rh_plan_count(struct rh_engine *engine);
 /* Whose turn comes first: 0 a recording in progress, 1 others, 2 manual ones. */
 unsigned rh_plan_rank(const struct rh_upload *upload);
 /* Was it begun by another method, which may still send it? */

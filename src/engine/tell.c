@@ -384,6 +384,7 @@ enum rh_error rh_engine_tell(struct rh_engine *engine, const struct rh_event *ev
         engine->now_ms = event->now_ms; /* a clock that falls is taken to stand still */
     engine->wall_ms = event->wall_ms;
     engine->plan_idle = false;
+    engine->counted = false;
     /* A wake that comes early (timers round) is spent all the same: the next one is told anew. */
     if (engine->now_ms >= engine->wake_told_ms || event->kind == RH_EVENT_WAKE)
         engine->wake_told_ms = RH_MS_NEVER;

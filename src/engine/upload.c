@@ -73,7 +73,7 @@ static rh_ms parts_retry_at(const struct rh_engine *e, const struct rh_upload *u
     return at;
 }
 
-void rh_upload_shown(const struct rh_engine *engine, const struct rh_upload *upload,
+void rh_upload_shown(const struct rh_engine *engine, const struct rh_upload *upload, bool flying,
                      enum rh_upload_state *state, enum rh_reason *reason)
 {
     if (rh_upload_over(upload)) {
@@ -85,7 +85,7 @@ void rh_upload_shown(const struct rh_engine *engine, const struct rh_upload *upl
     } else if (upload->need_token) {
         *state = RH_UPLOAD_PAUSED;
         *reason = RH_REASON_AUTH;
-    } else if (rh_upload_flying(engine, upload)) {
+    } else if (flying) {
         *state = RH_UPLOAD_UPLOADING;
         *reason = RH_REASON_NONE;
     } else {
@@ -115,7 +115,7 @@ void rh_upload_snapshot(const struct rh_engine *engine, const struct rh_upload *
                              (struct rh_interval_list *)&upload->acks, &engine->segments,
                              &upload->segments};
     *out = (struct rh_snapshot){0};
-    rh_upload_shown(engine, upload, &out->state, &out->reason);
+    rh_upload_shown(engine, upload, rh_upload_flying(engine, upload), &out->state, &out->reason);
     out->error = upload->error;
     out->status = upload->status;
     out->fault = upload->fault;

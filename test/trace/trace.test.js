@@ -88,7 +88,7 @@ async function replay(file, module) {
 
 for (const [policy, seed] of /** @type {[string, number][]} */ ([
     ['never-give-up', 1003], ['sequential', 1007], ['live', 1012], ['patient', 1019],
-    ['live', 1031], ['never-give-up', 1055],
+    ['live', 1031], ['never-give-up', 1055], ['bulk', 1065],
 ])) {
     test(`native and wasm agree: ${policy}, seed ${seed}`, async () => {
         const folder = buildFolder();

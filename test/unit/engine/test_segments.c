@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/rng.h"
 #include "bench.h"
 #include "engine/segments.h"
 
@@ -120,15 +121,72 @@ static void runs_skip_what_is_not_held(void **state)
     struct rh_range run;
     fill(&f, 100);
     rh_segments_at(&f.pool, &f.list, 350)->held = false;
-    assert_true(rh_segments_run(&f.pool, &f.list, 50, &run));
+    assert_true(rh_segments_run(&f.pool, &f.list, 50, UINT64_MAX, &run));
     assert_int_equal(run.offset, 50);
     assert_int_equal(run.length, 250);
-    assert_true(rh_segments_run(&f.pool, &f.list, 310, &run));
+    assert_true(rh_segments_run(&f.pool, &f.list, 310, UINT64_MAX, &run));
     assert_int_equal(run.offset, 400);
     assert_int_equal(run.length, 6000);
-    assert_false(rh_segments_run(&f.pool, &f.list, 6400, &run));
+    assert_false(rh_segments_run(&f.pool, &f.list, 6400, UINT64_MAX, &run));
     assert_true(rh_segments_hold(&f.pool, &f.list, (struct rh_range){0, 300}));
     assert_false(rh_segments_hold(&f.pool, &f.list, (struct rh_range){0, 301}));
+}
+
+/* Places where looking begins are only that: with and without them the answers are the same. */
+static void shortcuts_change_no_answer(void **state)
+{
+    (void)state;
+    struct rh_rng rng;
+    rh_rng_init(&rng, 11);
+    for (unsigned round = 0; round < 300; round++) {
+        struct fixture f;
+        bool held[COUNT * 10] = {false};
+        uint64_t end = 0;
+        rh_segments_init(&f.pool, f.items, COUNT);
+        rh_segment_list_init(&f.list);
+        bool gaps = rh_rng_below(&rng, 3) == 0;
+        bool ordered = rh_rng_below(&rng, 2) == 0; /* bytes are mostly forgotten from the front */
+        for (unsigned step = 0; step < 60; step++) {
+            uint64_t dice = rh_rng_below(&rng, 10);
+            struct rh_segment s = {.length = 1 + rh_rng_below(&rng, 4), .held = true};
+            s.offset = end + (gaps ? rh_rng_below(&rng, 2) : 0);
+            if (dice < 5 && rh_segments_append(&f.pool, &f.list, &s) == RH_OK) {
+                end = s.offset + s.length;
+                memset(held + s.offset, 1, s.length);
+            } else if (dice == 5) {
+                (void)rh_segments_halve(&f.pool, &f.list);
+            } else if (dice < 8 && f.list.count > 0) {
+                uint32_t i = rh_segments_held(&f.pool, &f.list);
+                struct rh_segment *out =
+                    ordered || dice == 6
+                        ? &f.items[i]
+                        : rh_segments_at(&f.pool, &f.list, rh_rng_below(&rng, end));
+                if (out != NULL) {
+                    rh_segments_release(&f.list, out);
+                    memset(held + out->offset, 0, out->length);
+                }
+            } else if (end > 0) {
+                rh_segments_near(&f.pool, &f.list, rh_rng_below(&rng, end + 3));
+            }
+            uint64_t at = rh_rng_below(&rng, end + 2);
+            uint64_t first = at;
+            while (first < end && !held[first])
+                first++;
+            struct rh_range run;
+            assert_int_equal(rh_segments_run(&f.pool, &f.list, at, UINT64_MAX, &run), first < end);
+            if (first < end) {
+                uint64_t last = first;
+                while (last < end && held[last])
+                    last++;
+                assert_int_equal(run.offset, first);
+                assert_int_equal(run.length, last - first);
+            }
+            uint64_t whole = rh_segments_whole_from(&f.pool, &f.list);
+            for (uint64_t k = whole; whole != RH_SIZE_UNKNOWN && k < end; k++)
+                assert_true(held[k]);
+            assert_true(gaps || !ordered || whole != RH_SIZE_UNKNOWN);
+        }
+    }
 }
 
 int main(void)
@@ -140,6 +198,7 @@ int main(void)
         cmocka_unit_test(a_full_pool_refuses_and_halving_makes_room),
         cmocka_unit_test(segments_come_in_order),
         cmocka_unit_test(runs_skip_what_is_not_held),
+        cmocka_unit_test(shortcuts_change_no_answer),
     };
     return cmocka_run_group_tests_name("segments", tests, NULL, NULL);
 }

@@ -338,10 +338,9 @@ static void what_nobody_wanted_is_not_owed(void **state)
     }
     fleet_spool(&f, live, 320); /* now it is behind */
     fleet_take(&f, "back", RH_PRIORITY_NORMAL, 400);
-    for (unsigned i = 0; i < 5; i++) {
-        assert_string_equal(f.flights[0].upload, "live");
+    for (unsigned i = 0; i < 14; i++)
         fleet_land(&f, 0);
-    }
+    assert_in_range(f.sent[1], 1, 2 * 16 * KIB); /* not a tenth of all that went before */
     fleet_finish(&f);
 }
 

@@ -519,16 +519,27 @@ static void user(struct world *w)
 {
     static const enum rh_event_kind kinds[] = {RH_EVENT_PAUSE, RH_EVENT_RESUME, RH_EVENT_HOLD,
                                                RH_EVENT_RELEASE, RH_EVENT_RETRY};
-    uint64_t dice = rh_rng_below(&w->rng, 7);
+    uint64_t dice = rh_rng_below(&w->rng, 10);
     if (dice < 5) {
         tell_kind(w, kinds[dice]);
         return;
     }
-    struct rh_event event = {.kind = dice == 5 ? RH_EVENT_LIMIT : RH_EVENT_LEFT};
-    if (dice == 5)
+    struct rh_event event = {.kind = RH_EVENT_LEFT};
+    const struct world_upload *u = &w->uploads[rh_rng_below(&w->rng, WORLD_UPLOADS)];
+    if (dice < 7) {
+        event.kind = RH_EVENT_LIMIT;
         event.limit.bytes_per_s = rh_rng_below(&w->rng, 2) * 20000;
-    else
+        event.limit.percent = (uint8_t)rh_rng_below(&w->rng, 101);
+    } else if (dice == 7) {
+        event.kind = RH_EVENT_NETWORK;
+        event.network.up = !w->offline;
+        event.network.metered = rh_rng_below(&w->rng, 2) == 0;
+    } else if (dice == 8) {
         event.left.ms = rh_rng_below(&w->rng, 5000);
+    } else if (u->added) {
+        event = about(u, RH_EVENT_PRIORITY);
+        event.priority.level = (enum rh_priority)rh_rng_below(&w->rng, 3);
+    }
     tell(w, event);
 }
 
@@ -557,12 +568,12 @@ static void disturb(struct world *w)
 void world_init(struct world *w, uint64_t seed, const char *policy, uint32_t faults,
                 world_sink sink, void *sink_context)
 {
-    static const char *const names[] = {"never-give-up", "sequential", "live", "patient"};
+    static const char *const names[] = {"never-give-up", "sequential", "live", "patient", "bulk"};
     memset(w, 0, sizeof *w);
     rh_rng_init(&w->rng, seed);
     w->faults = faults & (uint32_t)rh_rng_next(&w->rng);
     if (policy == NULL)
-        policy = names[rh_rng_below(&w->rng, 4)];
+        policy = names[rh_rng_below(&w->rng, 5)];
     w->policy = *rh_policy_find(rh_bytes_of(policy));
     strcpy(w->policy.method, "videos"); /* as the wasm module has it */
     w->policy.part_bytes = 16384;
