@@ -15,6 +15,7 @@ const REASONS = {
     none: '', waiting: 'waiting', not_leader: 'waiting', held: 'mode', quota: 'server_full',
     auth: 'unauthorized', bytes_missing: 'source_lost', rejected: 'refused', attempts: 'exhausted',
     set_aside: 'exhausted', superseded: 'conflict', expired: 'gone', malformed: 'backoff',
+    metered: 'waiting', method: 'waiting',
 };
 
 /** @type {Partial<Record<UploadReason, string>>} */
