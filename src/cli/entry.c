@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -18,6 +19,7 @@
 #include "cli/files.h"
 
 #define PATH_BYTES 128
+#define DEBRIS_S   3600
 
 void rh_entry_path(const struct rh_entry *entry, const char *name, char out[128])
 {
@@ -378,7 +380,8 @@ enum rh_error rh_entry_seal(struct rh_entry *entry, bool cut)
     record.sealed.size = rh_entry_end(entry);
     record.sealed.crc64 = rh_entry_crc64(entry);
     record.sealed.cut = cut;
-    error = rh_entry_log(entry, &record, true);
+    /* A file of the user's can be read through again. */
+    error = rh_entry_log(entry, &record, entry->path == NULL);
     if (error != RH_OK)
         return error;
     entry->sealed = true;
@@ -484,4 +487,30 @@ enum rh_error rh_entry_end_all(struct rh_entry *entry)
         entry->pieces[i].held = false;
     }
     return rh_entry_remove_files(entry->spool, entry->id);
+}
+
+void rh_entry_remove_debris(struct rh_spool *spool, const char *id)
+{
+    struct stat stat;
+    char path[PATH_BYTES];
+    (void)snprintf(path, sizeof path, "%s/journal", id);
+    if (fstatat(spool->uploads, id, &stat, AT_SYMLINK_NOFOLLOW) != 0 ||
+        time(NULL) - stat.st_mtim.tv_sec < DEBRIS_S)
+        return;
+    /* With more in it than a journal it is a riddle, and stays. */
+    if (unlinkat(spool->uploads, id, AT_REMOVEDIR) == 0)
+        return;
+    int fd = openat(spool->uploads, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    size_t count = 0;
+    if (dir == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (const struct dirent *each; (each = readdir(dir)) != NULL;)
+        count += each->d_name[0] != '.';
+    closedir(dir);
+    if (count == 1 && unlinkat(spool->uploads, path, 0) == 0)
+        (void)unlinkat(spool->uploads, id, AT_REMOVEDIR);
 }

@@ -126,6 +126,10 @@ enum rh_error rh_entry_forget(struct rh_entry *entry, struct rh_range range);
 /* Nothing of it is wanted any more: deletes all. May be repeated after a crash. */
 enum rh_error rh_entry_end_all(struct rh_entry *entry);
 
+/* What a process left that died before it had begun an upload, an hour ago or longer: one that runs
+ * may be about to begin it. */
+void rh_entry_remove_debris(struct rh_spool *spool, const char *id);
+
 /* ---- between entry.c and entry_load.c ---- */
 
 /* "{id}/{name}", below spool->uploads. */

@@ -252,8 +252,12 @@ static struct sum sum_of(struct rh_item *const *items, size_t count)
             if (sum.current == NULL || sum.current->snapshot.state != RH_UPLOAD_UPLOADING)
                 sum.current = items[i];
     }
-    if (sum.speed > 0 && !sum.grows)
-        sum.remaining_ms = (sum.total - sum.sent) * 1000 / sum.speed;
+    if (sum.speed > 0 && !sum.grows && sum.total > sum.sent)
+        sum.remaining_ms = (rh_ms)((double)(sum.total - sum.sent) * 1000 / (double)sum.speed);
+    /* The engine's own estimate does not jump; it has one of each alone, while it sends. */
+    if (sum.over + 1 == count && sum.current != NULL &&
+        sum.current->snapshot.remaining_ms != RH_MS_NEVER)
+        sum.remaining_ms = sum.current->snapshot.remaining_ms;
     return sum;
 }
 
@@ -261,19 +265,22 @@ static void line_of(const struct sum *sum, char *out, size_t cap)
 {
     char sent[24];
     char total[24];
-    char speed[24];
-    char left[24];
+    char bytes[24];
+    char speed[32] = "";
+    char time[24];
+    char left[32] = "";
     unsigned percent =
         sum->total == 0 ? 0 : (unsigned)((double)sum->sent * 100 / (double)sum->total);
     rh_show_bytes(sum->sent, sent);
     rh_show_bytes(sum->total, total);
-    rh_show_bytes(sum->speed, speed);
-    rh_show_time(sum->remaining_ms == RH_MS_NEVER ? 0 : sum->remaining_ms, left);
-    (void)snprintf(out, cap, "%3u %%  %s of %s%s  %s/s%s%s%s  %zu of %zu  %.40s", percent, sent,
-                   total, sum->grows ? " so far" : "", speed,
-                   sum->remaining_ms == RH_MS_NEVER ? "" : "  ",
-                   sum->remaining_ms == RH_MS_NEVER ? "" : left,
-                   sum->remaining_ms == RH_MS_NEVER ? "" : " left", sum->over, sum->count,
+    rh_show_bytes(sum->speed, bytes);
+    if (sum->speed > 0)
+        (void)snprintf(speed, sizeof speed, "  %s/s", bytes);
+    rh_show_time(sum->remaining_ms, time);
+    if (sum->remaining_ms != RH_MS_NEVER)
+        (void)snprintf(left, sizeof left, "  %s left", time);
+    (void)snprintf(out, cap, "%3u %%  %s of %s%s%s%s  %zu of %zu  %.40s", percent, sent, total,
+                   sum->grows ? " so far" : "", speed, left, sum->over, sum->count,
                    sum->current == NULL ? "" : sum->current->entry->shown);
 }
 

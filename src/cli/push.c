@@ -242,8 +242,8 @@ static void cancel(struct push *p)
         found = true;
         if (item->added)
             rh_sender_tell_about(s, item, RH_EVENT_CANCEL);
-        else if (rh_entry_end_all(item->entry) == RH_OK)
-            item->gone = true;
+        else if (rh_entry_remove_files(&p->spool, item->entry->id) == RH_OK)
+            item->gone = true; /* whatever its journal says */
     }
     if (!found) {
         p->bad_files = true;

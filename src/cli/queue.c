@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/id.h"
 
@@ -71,6 +72,8 @@ struct queueing {
     char session[40];
     uint32_t session_flag;
     bool complained;
+    struct rh_entry **waiting; /* files that were queued before */
+    size_t waiting_count;
 };
 
 static void complain(struct queueing *q, const char *path, const char *what)
@@ -92,25 +95,40 @@ static bool same_upload(const struct rh_entry *entry, const char *path,
            (o->name == NULL || strcmp(entry->name, o->name) == 0);
 }
 
-/* Whether it waits in the spool already: whoever repeats a command after a crash means the same. */
-static bool is_queued(const struct queueing *q, const char *path,
-                      const struct rh_fingerprint *print)
+/* What waits in the spool already. Entries that cannot be read are none of ours. */
+static void load_waiting(struct queueing *q)
 {
     char(*ids)[RH_SPOOL_ID_MAX + 1];
     size_t count;
-    bool found = false;
     if (rh_spool_list(q->sender->spool, &ids, &count) != RH_OK)
-        return false;
-    for (size_t i = 0; !found && i < count; i++) {
+        return;
+    q->waiting = calloc(count > 0 ? count : 1, sizeof *q->waiting);
+    RH_ASSERT(q->waiting != NULL);
+    for (size_t i = 0; i < count; i++) {
         struct rh_entry *entry;
         enum rh_entry_trouble trouble;
         if (rh_entry_load(q->sender->spool, ids[i], false, &entry, &trouble) != RH_OK)
             continue;
-        found = trouble == RH_ENTRY_FINE && same_upload(entry, path, print, q);
-        rh_entry_free(entry);
+        if (trouble == RH_ENTRY_FINE && entry->path != NULL)
+            q->waiting[q->waiting_count++] = entry;
+        else
+            rh_entry_free(entry);
     }
     free(ids);
-    return found;
+}
+
+/* Whoever repeats a command after a crash, or names a file twice, means one upload. */
+static bool is_queued(const struct queueing *q, const char *path,
+                      const struct rh_fingerprint *print)
+{
+    const struct rh_sender *sender = q->sender;
+    for (size_t i = 0; i < q->waiting_count; i++)
+        if (same_upload(q->waiting[i], path, print, q))
+            return true;
+    for (size_t i = 0; i < sender->item_count; i++)
+        if (same_upload(sender->items[i]->entry, path, print, q))
+            return true;
+    return false;
 }
 
 static enum rh_error create(struct queueing *q, struct rh_entry_plan *plan, struct rh_item **item)
@@ -213,8 +231,14 @@ enum rh_error rh_queue_all(struct rh_sender *sender, struct rh_intake *intake)
     if (o->file_count == 0)
         return RH_OK;
     enum rh_error error = pick_session(&q);
+    load_waiting(&q);
     for (int i = 0; error == RH_OK && i < o->file_count; i++)
         error = strcmp(o->files[i], "-") == 0 ? queue_input(&q) : queue_file(&q, o->files[i]);
+    int why = errno;
+    for (size_t i = 0; i < q.waiting_count; i++)
+        rh_entry_free(q.waiting[i]);
+    free(q.waiting);
+    errno = why;
     if (error == RH_OK && q.complained)
         return RH_ERR_SYNTAX;
     return error;

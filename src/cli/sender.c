@@ -365,8 +365,11 @@ static struct rh_item *load(struct rh_sender *sender, const char *id, enum rh_er
         (void)rh_entry_end_all(entry);
         rh_entry_free(entry);
         return NULL;
-    case RH_ENTRY_BUSY:
     case RH_ENTRY_EMPTY:
+        rh_entry_remove_debris(sender->spool, id);
+        rh_entry_free(entry);
+        return NULL;
+    case RH_ENTRY_BUSY:
         rh_entry_free(entry);
         return NULL;
     case RH_ENTRY_NEWER:

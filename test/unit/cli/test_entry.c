@@ -379,6 +379,36 @@ static void written_anew(void **state)
     free(bytes);
 }
 
+/* Folders that nobody began an upload in go after an hour, not before, and not with bytes in them.
+ */
+static void debris(void **state)
+{
+    static const struct {
+        bool journal, segment, old, goes;
+    } cases[] = {{false, false, false, false},
+                 {false, false, true, true},
+                 {true, false, true, true},
+                 {true, true, true, false},
+                 {true, false, false, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct place p;
+        struct timespec times[2] = {{1700000000, 0}, {1700000000, 0}};
+        place_make(&p);
+        assert_int_equal(mkdirat(p.spool.uploads, "x", 0700), 0);
+        if (cases[i].journal)
+            close(openat(p.spool.uploads, "x/journal", O_CREAT | O_WRONLY, 0600));
+        if (cases[i].segment)
+            close(openat(p.spool.uploads, "x/00000000.seg", O_CREAT | O_WRONLY, 0600));
+        if (cases[i].old)
+            assert_int_equal(utimensat(p.spool.uploads, "x", times, 0), 0);
+        rh_entry_free(load(&p, "x", RH_ENTRY_EMPTY));
+        rh_entry_remove_debris(&p.spool, "x");
+        assert_int_equal(faccessat(p.spool.uploads, "x", F_OK, 0), cases[i].goes ? -1 : 0);
+        place_remove(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +422,7 @@ int main(void)
         cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(refused_writes),
         cmocka_unit_test(written_anew),
+        cmocka_unit_test(debris),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
