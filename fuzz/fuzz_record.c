@@ -5,6 +5,7 @@
  * engine asks, persists, and what it persists is taken by another engine.
  */
 #include <stdalign.h>
+#include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/bytes.h"
@@ -43,19 +44,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const enum rh_event_kind after[] = {RH_EVENT_LEADER, RH_EVENT_RESUME, RH_EVENT_RETRY,
                                                RH_EVENT_WAKE, RH_EVENT_CANCEL};
-    static uint8_t record[RH_RECORD_MAX + 64];
-    if (size < 1 || size - 1 > sizeof record)
+    if (size < 1 || size - 1 > RH_RECORD_MAX + 64)
         return 0;
     bool mends = (data[0] & 1) != 0;
     size--;
-    if (size > 0)
-        memcpy(record, data + 1, size);
-    if (mends && size >= 16) {
+    uint8_t *record = malloc(size + (size == 0)); /* of its size, so that a read beyond is seen */
+    RH_ASSERT(record != NULL);
+    memcpy(record, data + 1, size);
+    if (mends && size >= 20) {
         rh_le32_put(record + 8, (uint32_t)size);
         rh_le64_put(record + size - 8, rh_crc64_update(0, record, size - 8));
     }
     struct rh_engine *engine = engine_new(0);
-    if (tell_record(engine, (struct rh_bytes){record, size}) != RH_OK)
+    enum rh_error error = tell_record(engine, (struct rh_bytes){record, size});
+    free(record); /* borrowed for the call alone */
+    if (error != RH_OK)
         return 0;
     drain(engine);
     for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) {
