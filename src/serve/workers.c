@@ -7,6 +7,8 @@
 #include "base/assert.h"
 #include "serve/log.h"
 
+#define IDLE_MS ((rh_ms)1000) /* then the catalog does what nobody waits for */
+
 /* ---- disk ---- */
 
 bool rh_jobs_conflict(const struct rh_store_job *a, const struct rh_store_job *b)
@@ -136,9 +138,14 @@ static void *run_catalog(void *context)
 {
     struct rh_workers *w = context;
     bool going = true;
+    bool rested = w->catalog->ops->idle == NULL;
 
     while (going) {
-        struct rh_message *message = rh_queue_wait(&w->catalog_queue, 3600000);
+        struct rh_message *message = rh_queue_wait(&w->catalog_queue, rested ? 3600000 : IDLE_MS);
+
+        if (message == NULL && !rested)
+            w->catalog->ops->idle(w->catalog);
+        rested = message == NULL || w->catalog->ops->idle == NULL;
 
         while (message != NULL) {
             struct rh_message *next = message->next;

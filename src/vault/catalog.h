@@ -180,6 +180,9 @@ struct rh_catalog_ops {
     /* All or nothing, durable on RH_OK. The batch stays the caller's. */
     enum rh_error (*commit)(struct rh_catalog *, const struct rh_batch *);
     void (*close)(struct rh_catalog *); /* takes NULL */
+    /* Nothing was asked for a second: what nobody waits for may be done now. NULL: there is no such
+     * thing. */
+    void (*idle)(struct rh_catalog *);
 };
 
 /* Backends. */

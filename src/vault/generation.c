@@ -127,8 +127,6 @@ static enum rh_error decide(const struct rh_meta_row *meta, enum rh_error witnes
         opening->opened = RH_OPENED_OLDER;
     else if (w->summary.is_copied)
         opening->opened = RH_OPENED_COPIED;
-    else if (meta->sequence > w->summary.last + 1)
-        opening->opened = RH_OPENED_UNWITNESSED;
     else
         opening->opened = RH_OPENED_SAME;
     return RH_OK;
@@ -221,8 +219,10 @@ static enum rh_error settle(int root, struct rh_catalog *catalog, struct rh_open
     error = decide(&meta, rh_witnessed_load(root, &w), &w, opening);
     if (error == RH_OK && opening->opened == RH_OPENED_SAME) {
         if (w.summary.is_damaged)
-            note(opening, RH_FOUND_NOTE, "witness-damaged", RH_WITNESS_FILE,
-                 "the witness was damaged; the catalog is whole, and the witness is written anew");
+            note(
+                opening, RH_FOUND_NOTE, "witness-damaged", RH_WITNESS_FILE,
+                "the witness has a gap, as a power failure may leave; the catalog has all, and the "
+                "witness is written anew");
         error = opening->repair ? repair_same(root, catalog, opening) : RH_OK;
     } else if (error == RH_OK) {
         if (w.summary.is_damaged && opening->opened == RH_OPENED_OLDER)

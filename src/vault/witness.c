@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -24,6 +25,7 @@
 #define PIECE_BYTES  ((size_t)1 << 20)   /* of a snapshot */
 #define ROOM_BYTES   ((uint64_t)1 << 20) /* made ahead at most */
 #define ROOM_LEAST   ((uint64_t)16 << 10)
+#define SYNC_MS      1000
 #define LONG_BYTES   ((uint64_t)8 << 20) /* after the snapshot */
 
 static const char magic[16] = {'r', 'e', 'e', 'l', 'h', 'a', 'u', 'l',
@@ -32,8 +34,10 @@ static const char magic[16] = {'r', 'e', 'e', 'l', 'h', 'a', 'u', 'l',
 struct rh_witness {
     int fd;
     bool failed;
-    uint64_t end;      /* of the last record */
-    uint64_t room_end; /* of the zeros after it */
+    bool unsynced;
+    int64_t unsynced_ms; /* since then */
+    uint64_t end;        /* of the last record */
+    uint64_t room_end;   /* of the zeros after it */
     uint64_t snapshot_end;
 };
 
@@ -235,6 +239,13 @@ static enum rh_error put_record(struct rh_witness *witness, uint64_t sequence,
     return RH_OK;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 enum rh_error rh_witness_append(struct rh_witness *witness, uint64_t sequence,
                                 const struct rh_batch *batch)
 {
@@ -247,10 +258,26 @@ enum rh_error rh_witness_append(struct rh_witness *witness, uint64_t sequence,
     if (error == RH_OK)
         error = put_record(witness, sequence, payload, size);
     free(payload);
-    if (error == RH_OK && fdatasync(witness->fd) != 0)
-        error = RH_ERR_IO;
     witness->failed = error != RH_OK;
+    if (!witness->unsynced)
+        witness->unsynced_ms = now_ms();
+    witness->unsynced = true;
     return error;
+}
+
+enum rh_error rh_witness_sync(struct rh_witness *witness)
+{
+    if (witness->failed)
+        return RH_ERR_STATE;
+    if (witness->unsynced && fdatasync(witness->fd) != 0)
+        witness->failed = true; /* and is not tried again: a second success would prove nothing */
+    witness->unsynced = false;
+    return witness->failed ? RH_ERR_IO : RH_OK;
+}
+
+bool rh_witness_is_overdue(const struct rh_witness *witness)
+{
+    return witness->unsynced && now_ms() - witness->unsynced_ms >= SYNC_MS;
 }
 
 bool rh_witness_is_long(const struct rh_witness *witness)
@@ -263,6 +290,7 @@ void rh_witness_close(struct rh_witness *witness)
 {
     if (witness == NULL)
         return;
+    (void)rh_witness_sync(witness);
     close(witness->fd);
     free(witness);
 }

@@ -3,10 +3,15 @@
 #define VAULT_WITNESS_H
 /*
  * The witness: a second record of what was vouched for, beside the catalog, in a file of its own
- * (data/reelhaul.witness). Each batch that the catalog committed is appended and synced before
- * anybody hears of it: one write and one fdatasync for a whole group commit. So the acknowledged
- * ranges of open uploads, which can be read from nothing else, survive the loss of the catalog, and
- * a catalog that is older than what was acknowledged is recognised (generation.h).
+ * (data/reelhaul.witness). Each batch that the catalog committed is appended before anybody hears
+ * of it. So the acknowledged ranges of open uploads, which can be read from nothing else, survive
+ * the loss of the catalog, and a catalog that is older than what was acknowledged is recognised
+ * (generation.h).
+ *
+ * Nobody waits for its sync: what is acknowledged is durable by the catalog's. It is synced when
+ * nothing is asked for a second, under load once a second, and when it is closed. So a process that
+ * is killed leaves all of it; a power failure may take the last second, and matters only to who
+ * loses the catalog by it too.
  *
  * The file begins with a snapshot: the meta row and every unfinished upload as they were at one
  * commit. The records of the commits after it follow, without a gap. When it has grown it is
@@ -66,8 +71,11 @@ enum rh_error rh_witness_snapshot(struct rh_catalog *,
 /* Replaces the witness by a snapshot of the catalog. RH_ERR_IO, RH_ERR_FULL, RH_ERR_MEMORY: the old
  * one stays, whole. */
 enum rh_error rh_witness_create(struct rh_witness **, int root, struct rh_catalog *);
-/* Durable on RH_OK. After an error nothing may be appended any more. */
+/* Written on RH_OK, not synced. After an error, here or of a sync, nothing may be appended. */
 enum rh_error rh_witness_append(struct rh_witness *, uint64_t sequence, const struct rh_batch *);
+enum rh_error rh_witness_sync(struct rh_witness *); /* nothing to do: RH_OK */
+/* Something has waited for its sync for a second or more. */
+bool rh_witness_is_overdue(const struct rh_witness *);
 /* It has grown so much that a new snapshot is worth its while. */
 bool rh_witness_is_long(const struct rh_witness *);
 void rh_witness_close(struct rh_witness *); /* takes NULL */
@@ -100,8 +108,9 @@ void rh_witnessed_finish(struct rh_witnessed *);
 const struct rh_witnessed_upload *rh_witnessed_find(const struct rh_witnessed *, const char *id);
 
 /*
- * The catalog that writes a witness too: `inner` becomes its own. A commit is durable in both when
- * it returns RH_OK. `entropy` as in RH_READ_META. Not opened: inner is closed.
+ * The catalog that writes a witness too: `inner` becomes its own. A commit that returns RH_OK is
+ * durable in the catalog and written to the witness. `entropy` as in RH_READ_META. Not opened:
+ * inner is closed.
  */
 enum rh_error rh_catalog_witnessed_open(struct rh_catalog **, struct rh_catalog *inner, int root,
                                         const uint8_t entropy[32]);

@@ -45,7 +45,7 @@ test('a backup under load is whole, and is served', { timeout: 120000 }, async (
     });
     let generation = '';
     for (let round = 0; round < 3; round++) {
-        await sleep(400);
+        while (videos.filter((video) => video.done).length < 4 * (round + 1) && failed === 0) await sleep(20);
         const promised = videos.map((video) => ({
             video, done: video.done, acked: video.parts.filter((part) => part.acked).map((part) => part.index),
         }));
@@ -164,9 +164,10 @@ test('kill -9 during backups: the copy is always a whole one', { timeout: 120000
     let there = 0;
     for (let round = 0; round < 14; round++) {
         const child = spawn(binary, ['backup', '--quiet', server.data, dest], { stdio: 'ignore' });
+        const ended = once(child, 'close'); // it may be quicker than the kill
         await sleep(20 + round * 9);
         child.kill('SIGKILL');
-        await once(child, 'close');
+        await ended;
         await (await new Video(session, `later${round}`).begin(server)).sendAll(server);
         if (!fs.existsSync(dest)) continue;
         there++;

@@ -339,9 +339,10 @@ test('kill -9 while rebuilding: again, and nothing is lost', { timeout: 120000 }
     for (let round = 0; round < 12; round++) {
         if (round % 3 === 0) putCatalog(null, data);
         const child = spawn(binary, ['fsck', '--rebuild', data], { stdio: 'ignore' });
+        const ended = once(child, 'close'); // it may be quicker than the kill
         await sleep(round * 8);
         child.kill('SIGKILL');
-        await once(child, 'close');
+        await ended;
     }
     const rebuilt = await fsck('--rebuild', data);
     assert.equal(rebuilt.status, 1, rebuilt.stdout + rebuilt.stderr);
@@ -362,9 +363,10 @@ test('a server killed while it brings up an old catalog begins that again', { ti
     putCatalog(yesterday, data);
     for (let round = 0; round < 10; round++) {
         const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--data', data], { stdio: 'ignore' });
+        const ended = once(child, 'close'); // it may be quicker than the kill
         await sleep(15 + round * 6);
         child.kill('SIGKILL');
-        await once(child, 'close');
+        await ended;
     }
     server = await startServer(t, { data });
     assert.notEqual(await generationOf(server), world.generation);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -160,11 +162,48 @@ static void conflicts(void **state)
     assert_false(rh_jobs_conflict(&c, &c));
 }
 
+static atomic_int rests;
+
+static void rest(struct rh_catalog *catalog)
+{
+    (void)catalog;
+    rests++;
+}
+
+/* Once after a second in which nothing was asked, and not again until something was. */
+static void a_catalog_rests_once(void **state)
+{
+    static const struct rh_catalog_ops resting = {
+        .read = read_nothing, .commit = commit_ok, .idle = rest};
+    struct rh_store store = {&watch_ops};
+    struct rh_catalog catalog = {&resting};
+
+    (void)state;
+    memset(&workers, 0, sizeof workers);
+    assert_int_equal(rh_queue_init(&vault, 8, false), RH_OK);
+    assert_int_equal(rh_workers_start(&workers, &store, &catalog, &vault), RH_OK);
+    for (int round = 1; round <= 2; round++) {
+        struct rh_message *m = rh_message_new(RH_MESSAGE_COMMIT);
+
+        assert_non_null(rh_batch_add(&m->u.commit.batch, RH_CHANGE_META));
+        rh_workers_post(&workers, m);
+        free(next_answer());
+        assert_int_equal(rests, round - 1);
+        while (rests < round)
+            usleep(10000);
+    }
+    rh_workers_join(&workers);
+    rh_workers_finish(&workers);
+    rh_queue_finish(&vault);
+    assert_int_equal(rests, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jobs_of_an_upload_keep_their_order),
         cmocka_unit_test(catalog_answers),
+        cmocka_unit_test(a_catalog_rests_once),
         cmocka_unit_test(conflicts),
     };
 

@@ -419,6 +419,23 @@ static void a_copy_is_told_from_the_original(void **state)
     assert_true(summary.last == 1);
 }
 
+static void a_second_without_a_sync_is_long_enough(void **state)
+{
+    const struct place *place = *state;
+    struct rh_witness *witness = NULL;
+    struct rh_batch batch = {0};
+    assert_int_equal(rh_witness_create(&witness, place->root, place->catalog), RH_OK);
+    assert_false(rh_witness_is_overdue(witness));
+    assert_int_equal(rh_witness_append(witness, 1, &batch), RH_OK);
+    assert_false(rh_witness_is_overdue(witness));
+    usleep(1050000);
+    assert_int_equal(rh_witness_append(witness, 2, &batch), RH_OK);
+    assert_true(rh_witness_is_overdue(witness));
+    assert_int_equal(rh_witness_sync(witness), RH_OK);
+    assert_false(rh_witness_is_overdue(witness));
+    rh_witness_close(witness);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -431,6 +448,7 @@ int main(void)
         T(damage_before_the_end_is_noticed_and_the_rest_is_read),
         T(what_is_not_ours_is_refused),
         T(a_copy_is_told_from_the_original),
+        T(a_second_without_a_sync_is_long_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
