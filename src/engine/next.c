@@ -28,6 +28,23 @@ static bool next_abort(struct rh_engine *e, struct rh_action *action)
     return false;
 }
 
+/*
+ * Parts of a fixed geometry are sent whole: as long as a byte of one is missing there, all of its
+ * bytes are needed here, also those that a broken body brought across.
+ */
+static bool needed_again(struct rh_engine *e, struct rh_upload *u, const struct rh_segment *s)
+{
+    struct rh_books books = rh_upload_books(e, u);
+    uint64_t part = rh_link_geometry(e, u);
+    uint64_t from = s->offset / part * part;
+    uint64_t end = s->offset + s->length;
+    if ((e->policy.traits & RH_TRAIT_FIXED_PARTS) == 0)
+        return false;
+    end += (part - end % part) % part;
+    end = end < u->size ? end : u->size; /* while it grows nothing is sent anyway */
+    return !rh_ledger_covers(&books, (struct rh_range){from, end - from});
+}
+
 /* Segments whose every byte a verified receipt covers with kept=until-complete, as one range. */
 static bool forget_receipted(struct rh_engine *e, struct rh_upload *u, struct rh_range *out)
 {
@@ -42,7 +59,8 @@ static bool forget_receipted(struct rh_engine *e, struct rh_upload *u, struct rh
             !rh_ledger_safe_run(&books, s->offset, &safe) && !early)
             break;
         bool is_safe = s->held && s->offset >= safe.offset &&
-                       s->offset + s->length <= safe.offset + safe.length;
+                       s->offset + s->length <= safe.offset + safe.length &&
+                       !needed_again(e, u, s);
         is_safe = is_safe || early;
         bool joins = out->length > 0 && out->offset + out->length == s->offset;
         if (out->length > 0 && (!is_safe || !joins))

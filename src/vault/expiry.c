@@ -122,6 +122,8 @@ void rh_retry_later(struct rh_vault *v, struct rh_upload *u)
 
 void rh_time_told(struct rh_vault *v, rh_ms mono_ms, int64_t wall_ms)
 {
+    if (v->has_time && mono_ms < v->mono_ms)
+        mono_ms = v->mono_ms; /* a clock that falls is taken to stand still */
     if (!v->has_time)
         v->tick_base_ms = mono_ms;
     else

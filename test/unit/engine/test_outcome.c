@@ -50,6 +50,39 @@ static void gone_fails_when_bytes_were_freed(void **state)
     bench_free(b);
 }
 
+/* It is sent whole again, so a prefix of it that was kept is needed until the rest is there too. */
+static void a_fixed_part_is_forgotten_as_a_whole(void **state)
+{
+    (void)state;
+    struct rh_policy p = *rh_policy_find(rh_bytes_of("form"));
+    p.keep = RH_KEEP_UNTIL_RECEIPT;
+    p.part_bytes = 2000;
+    p.part_bytes_min = 2000;
+    struct bench *b = bench_of(&p, &rh_limits_default);
+    tell_kind(b, RH_EVENT_LEADER, "");
+    start(b, "a", 3000, 1000);
+    assert_int_equal(find_send(b, 0)->send.range.length, 2000);
+    tell_kind(b, RH_EVENT_LEADER_LOST, "");
+    tell_kind(b, RH_EVENT_LEADER, "");
+    struct rh_action ask = *find_send(b, 0);
+    assert_int_equal(ask.send.kind, RH_SEND_ASK);
+    struct rh_event event = {.kind = RH_EVENT_RESPONSE};
+    event.response.token = ask.send.token;
+    event.response.outcome = RH_OUTCOME_OK;
+    event.response.remote_state = RH_REMOTE_OPEN;
+    event.response.retry_after_ms = RH_MS_NEVER;
+    event.response.listed = true;
+    event.response.acks_count = 1;
+    event.response.acks[0] = (struct rh_ack){0, 1000, pattern_crc(0, 1000), true, true, true};
+    bench_tell(b, event);
+    assert_null(find_action(b, RH_ACTION_FORGET, "a"));
+    assert_int_equal(find_send(b, 0)->send.range.offset, 0);
+    assert_int_equal(find_send(b, 0)->send.range.length, 2000);
+    answer_part(b, find_send(b, 0));
+    assert_int_equal(find_action(b, RH_ACTION_FORGET, "a")->forget.range.length, 2000);
+    bench_free(b);
+}
+
 static void nothing_is_forgotten_before_a_good_receipt(void **state)
 {
     (void)state;
@@ -470,6 +503,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gone_starts_again_when_all_bytes_are_held),
         cmocka_unit_test(gone_fails_when_bytes_were_freed),
+        cmocka_unit_test(a_fixed_part_is_forgotten_as_a_whole),
         cmocka_unit_test(nothing_is_forgotten_before_a_good_receipt),
         cmocka_unit_test(a_list_that_says_kept_is_as_good_as_receipts),
         cmocka_unit_test(another_uploads_answer_tells_of_the_new_generation),

@@ -179,6 +179,24 @@ static void a_clock_set_by_years_across_restarts(void **state)
     assert_true(rh_catalog_model_upload(w->catalog, id)->row.overdue);
 }
 
+/* It must not; if it does all the same, nothing is older for it. */
+static void a_monotonic_clock_that_falls_stands_still(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    world_pass(w, 10);
+    struct rh_vault_event event = {.kind = RH_HAS_TIME};
+    event.u.time.mono_ms = 1;
+    event.u.time.wall_ms = w->wall_ms;
+    assert_int_equal(rh_vault_tell(w->vault, &event), RH_OK);
+    world_pump(w);
+    assert_int_equal(state_of(f), RH_UPLOAD_OPEN);
+    world_pass(w, AGE - 20);
+    assert_int_equal(state_of(f), RH_UPLOAD_OPEN);
+    world_pass(w, 40);
+    assert_int_equal(state_of(f), RH_UPLOAD_EXPIRED);
+}
+
 static void a_writer_at_work_keeps_its_upload(void **state)
 {
     struct fixture *f = *state;
@@ -239,6 +257,7 @@ int main(void)
         T(a_wall_jump_suspends_expiry),
         T(a_clock_set_by_years_while_running),
         T(a_clock_set_by_years_across_restarts),
+        T(a_monotonic_clock_that_falls_stands_still),
         T(a_writer_at_work_keeps_its_upload),
         T(an_upload_that_expires_is_waited_for),
         T(ticks_are_persisted),
