@@ -175,12 +175,25 @@ static bool take_flight(struct sim_attempts *a, uint32_t token, struct sim_fligh
     return false;
 }
 
+/* A receiver of another generation vouches for nothing that the one before did. */
+static void note_generation(struct sim *sim, struct sim_device *device, const char *generation)
+{
+    if (generation[0] == '\0' || strcmp(device->generation, generation) == 0)
+        return;
+    strcpy(device->generation, generation);
+    for (size_t i = 0; i < sim->upload_count; i++) {
+        if (sim->uploads[i].device == device->index)
+            sim_ranges_finish(&sim->check.heard[i]);
+    }
+}
+
 static void responded(struct sim *sim, struct sim_tab *tab, const struct rh_response *response)
 {
     struct sim_flight flight;
     rh_ms after_ms = response->retry_after_ms;
     if (!take_flight(&tab->attempts, response->token, &flight))
         return;
+    note_generation(sim, tab->device, response->generation);
     for (uint32_t i = 0; i < response->acks_count; i++) {
         cut_parts(&tab->attempts, flight.upload, &response->acks[i]);
         if (response->acks[i].durable)
@@ -273,13 +286,16 @@ static void check_time(struct sim *sim, struct sim_tab *tab, const struct sim_up
     const struct sim_wait *wait = &a->waits[upload->index];
     struct sim_part_wait *part = part_wait(&tab->attempts, upload->index, flight->range.offset);
     rh_ms until_ms = wait->until_ms;
-    if (counts_per_part(tab, flight) && part != NULL && part->wait.until_ms > until_ms)
+    /* Where slots are short a part that waits gives its own up, and is planned anew. */
+    bool waited = counts_per_part(tab, flight) && part != NULL && flight->attempt > 1;
+    if (waited && part->wait.until_ms > until_ms)
         until_ms = part->wait.until_ms;
     if (until_ms > a->now_ms)
         sim_fail(sim, upload, "invariant 7: sent %llu ms before its retry is due",
                  (unsigned long long)(until_ms - a->now_ms));
     bool limited = policy->retries_max != RH_RETRIES_UNLIMITED && !policy->set_aside &&
-                   policy->unreachable_is_attempt && policy->quota_is_attempt;
+                   policy->unreachable_is_attempt && policy->quota_is_attempt &&
+                   flight->kind != RH_SEND_CANCEL; /* it has a cap of its own */
     if (limited && flight->attempt > policy->retries_max + 1)
         sim_fail(sim, upload, "invariant 7: try %u, of at most %u", flight->attempt,
                  policy->retries_max + 1);

@@ -251,7 +251,6 @@ void sim_check_all(struct sim *sim)
 
 void sim_check_forget(struct sim *sim, struct sim_upload *upload, uint64_t offset, uint64_t length)
 {
-    const char *why = "nobody vouched for it";
     if (length == 0)
         return;
     if (!sim_ranges_cover(&sim->check.heard[upload->index], offset, length)) {
@@ -261,6 +260,13 @@ void sim_check_forget(struct sim *sim, struct sim_upload *upload, uint64_t offse
         return;
     }
     sim_ranges_add(&sim->check.forgot[upload->index], offset, length);
+    sim_check_forgotten(sim, upload, offset, length);
+}
+
+void sim_check_forgotten(struct sim *sim, struct sim_upload *upload, uint64_t offset,
+                         uint64_t length)
+{
+    const char *why = "nobody vouched for it";
     for (size_t i = 0; i < sim->check.object_count; i++) {
         const struct sim_object *object = sim->check.objects[i];
         if (object->upload == upload && object->rotten)

@@ -93,6 +93,8 @@ void sim_check_object(struct sim *, const char *id);
 void sim_check_all(struct sim *);
 /* 4 and 10: bytes of the spool are about to go. */
 void sim_check_forget(struct sim *, struct sim_upload *, uint64_t offset, uint64_t length);
+/* The same of bytes that went some time ago. */
+void sim_check_forgotten(struct sim *, struct sim_upload *, uint64_t offset, uint64_t length);
 /* 2 and 5: the sender says that an upload is complete. */
 void sim_check_completed(struct sim *, struct sim_upload *, bool sequential);
 /* A writer's lease: who is older than one that succeeded before it was asked must not succeed. */

@@ -410,7 +410,7 @@ static void check_kept(struct sim *sim, const struct sim_take *take)
     for (size_t i = 0; i < take->count; i++) {
         const struct sim_segment *segment = &take->segments[i];
         if (!segment->held)
-            sim_check_forget(sim, take->upload, segment->offset, segment->length);
+            sim_check_forgotten(sim, take->upload, segment->offset, segment->length);
     }
 }
 

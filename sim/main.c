@@ -12,7 +12,7 @@
 #include "reduce.h"
 
 #define MS_A_YEAR     (365.25 * 86400 * 1000)
-#define PLANT_SEEDS   400 /* a planted bug must be caught within so many */
+#define PLANT_SEEDS   2000 /* a planted bug must be caught within so many */
 #define DEFAULT_SEEDS 200
 #define REPORTS_MAX   3
 

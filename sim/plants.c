@@ -45,6 +45,8 @@ const struct sim_plant sim_plants[] = {
     /* src/engine/ */
     {"forget-before-receipt", "segments go without a receipt", NULL},
     {"forget-unproven", "all goes when the last part has left", NULL},
+    {"trust-old-generation", "another generation's receipts are believed",
+     "catalog-restore,pressure"},
     {"lose-retry-timer", "a retry is not woken for", NULL},
     {"busy-loop", "a failure is tried again at once", NULL},
     {"backoff-never-grows", "failures are not counted", NULL},

@@ -166,7 +166,7 @@ static bool attempt(struct search *s, const struct sim_case *trial)
         return false;
     sim_failure_kind(result.failure, kind);
     if (strcmp(kind, s->kind) != 0 ||
-        result.report_lines > s->result->report_lines + s->result->report_lines / 4)
+        result.trace_lines > s->result->trace_lines + s->result->trace_lines / 8)
         return false;
     *s->result = result;
     return true;

@@ -43,11 +43,12 @@ struct sim_device {
     struct sim_spool spool;
     uint64_t lives; /* of tabs, and of the device: what died has a number that is past */
     uint64_t life;
-    uint64_t writers[SIM_WRITERS_MAX]; /* life of the tab that used this number of the lease */
-    uint64_t fence;                    /* of the tab that has the lock */
-    uint32_t crash_in;                 /* actions; 0: never */
-    rh_ms asleep_until_ms;             /* its processes get no time before */
-    rh_ms away_until_ms;               /* it has no network before */
+    char generation[RH_GENERATION_MAX + 1]; /* of the receiver, as an answer said last */
+    uint64_t writers[SIM_WRITERS_MAX];      /* life of the tab that used this number of the lease */
+    uint64_t fence;                         /* of the tab that has the lock */
+    uint32_t crash_in;                      /* actions; 0: never */
+    rh_ms asleep_until_ms;                  /* its processes get no time before */
+    rh_ms away_until_ms;                    /* it has no network before */
     int64_t wall_skew_ms;
     struct sim_tab tabs[SIM_TABS];
     char finishes[SIM_UPLOADS_MAX][1024]; /* the last finish request of each upload */
