@@ -10,7 +10,8 @@
  * witness and the files prove (check.h).
  *
  * How that is told: the catalog counts its commits, and the witness holds the count, the generation
- * and its own inode. Equal, or the catalog ahead (the witness is synced later): the same. Nobody else may use the directory meanwhile (the caller has its lock).
+ * and its own inode. Equal, or the catalog ahead (the witness is synced later): the same. Nobody
+ * else may use the directory meanwhile (the caller has its lock).
  */
 #include "vault/check.h"
 
