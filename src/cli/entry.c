@@ -362,7 +362,8 @@ enum rh_error rh_entry_close_segment(struct rh_entry *entry)
     if (error != RH_OK)
         return error;
     entry->spool->bytes_held += piece.length;
-    (void)ftruncate(entry->journal, (off_t)entry->journal_size); /* tidier, no more */
+    if (ftruncate(entry->journal, (off_t)entry->journal_size) != 0)
+        errno = 0; /* it would only be tidier */
     close(open->fd);
     open->fd = -1;
     open->index++;

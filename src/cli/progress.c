@@ -13,6 +13,7 @@
 #define TERMINAL_MS 250
 #define PLAIN_MS    5000
 #define JSON_MS     500
+#define SECONDS_MAX ((unsigned long long)9999 * 3600)
 
 /* ---- words ---- */
 
@@ -32,13 +33,14 @@ void rh_show_bytes(uint64_t bytes, char out[24])
 
 void rh_show_time(rh_ms ms, char out[24])
 {
-    unsigned long long s = (ms + 999) / 1000;
+    unsigned long long s = ms / 1000 + (ms % 1000 != 0);
+    s = s < SECONDS_MAX ? s : SECONDS_MAX;
     if (s < 60)
         (void)snprintf(out, 24, "%llu s", s);
     else if (s < 3600)
         (void)snprintf(out, 24, "%llu min %llu s", s / 60, s % 60);
     else
-        (void)snprintf(out, 24, "%llu h %llu min", s / 3600 % 1000000, s / 60 % 60);
+        (void)snprintf(out, 24, "%llu h %llu min", s / 3600, s / 60 % 60);
 }
 
 const char *rh_show_state(enum rh_upload_state state)

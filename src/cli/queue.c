@@ -86,6 +86,7 @@ static bool same_upload(const struct rh_entry *entry, const char *path,
                         const struct rh_fingerprint *print, const struct queueing *q)
 {
     const struct rh_options *o = q->sender->options;
+    RH_ASSERT(entry != NULL);
     bool same_session = o->session == NULL ? entry->session[0] == '\0'
                         : strcmp(o->session, "new") == 0
                             ? (entry->flags & RH_JOURNAL_SESSION_MADE) != 0
