@@ -106,30 +106,18 @@ static void create_new(struct rh_vault *v, struct rh_op *op)
 void rh_create_run(struct rh_vault *v, struct rh_op *op)
 {
     op->request->upload[0] = '\0';
-    switch (rh_upload_find(v, op)) {
-    case RH_FOUND:
+    enum rh_found found = rh_upload_find(v, op);
+    if (found == RH_FOUND)
         created_before(v, op);
-        return;
-    case RH_ABSENT:
+    else if (found == RH_ABSENT)
         create_new(v, op);
-        return;
-    case RH_WAITS:
-    case RH_ANSWERED:
-        return;
-    }
 }
 
 void rh_get_run(struct rh_vault *v, struct rh_op *op)
 {
-    switch (rh_upload_find(v, op)) {
-    case RH_FOUND:
+    enum rh_found found = rh_upload_find(v, op);
+    if (found == RH_FOUND)
         rh_reply(v, op, RH_REPLY_OK, NULL);
-        return;
-    case RH_ABSENT:
+    else if (found == RH_ABSENT)
         rh_reply(v, op, RH_REPLY_UNKNOWN, "no such upload");
-        return;
-    case RH_WAITS:
-    case RH_ANSWERED:
-        return;
-    }
 }

@@ -92,38 +92,22 @@ static void step(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error err
         failed(v, u, "the files beside a video could not be written", error);
         return;
     }
-    switch (u->finish) {
-    case RH_FINISH_ROW:
+    if (u->finish == RH_FINISH_ROW) {
         u->finish = RH_FINISH_CLOSE;
         rh_write_revoke(v, u, NULL);
         rh_extents_close(v, u, &u->finisher, extents_closed);
-        return;
-    case RH_FINISH_TEXTS:
-        if (u->session != NULL) {
-            rh_session_load(v, u->session, &u->finisher, session_loaded);
-            return;
-        }
-        u->finish = RH_FINISH_SESSION_TEXT;
-        step(v, waiter, RH_OK);
-        return;
-    case RH_FINISH_SESSION_TEXT:
+    } else if (u->finish == RH_FINISH_TEXTS && u->session != NULL) {
+        rh_session_load(v, u->session, &u->finisher, session_loaded);
+    } else if (u->finish == RH_FINISH_TEXTS || u->finish == RH_FINISH_SESSION_TEXT) {
         u->finish = RH_FINISH_DONE_ROW;
         rh_upload_state(v, u, RH_UPLOAD_DONE);
         rh_commit_wait(v, u->commit_seq, &u->finisher, step);
-        return;
-    case RH_FINISH_DONE_ROW:
+    } else {
+        RH_ASSERT(u->finish == RH_FINISH_DONE_ROW); /* other steps wait for nothing */
         u->finish = RH_FINISH_NO;
         u->closing = false;
         rh_wake_all(v, &u->finish_waiters, RH_OK);
-        return;
-    case RH_FINISH_NO:
-    case RH_FINISH_PREPARE:
-    case RH_FINISH_CLOSE:
-    case RH_FINISH_SEAL:
-    case RH_FINISH_RETRY:
-        break;
     }
-    RH_ASSERT(false); /* a step that waits for nothing */
 }
 
 void rh_finish_commit(struct rh_vault *v, struct rh_upload *u, uint64_t total)

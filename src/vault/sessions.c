@@ -165,13 +165,7 @@ void rh_session_get_run(struct rh_vault *v, struct rh_op *op)
 {
     op->request->upload[0] = '\0';
     op->request->name[0] = '\0';
-    switch (rh_upload_find(v, op)) {
-    case RH_WAITS:
-    case RH_ANSWERED:
-        return;
-    case RH_FOUND:
-    case RH_ABSENT:
+    enum rh_found found = rh_upload_find(v, op);
+    if (found == RH_FOUND || found == RH_ABSENT)
         rh_reply(v, op, op->session != NULL ? RH_REPLY_OK : RH_REPLY_UNKNOWN_SESSION, NULL);
-        return;
-    }
 }

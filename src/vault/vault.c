@@ -113,33 +113,19 @@ void rh_op_free(struct rh_vault *v, struct rh_op *op)
 
 void rh_op_run(struct rh_vault *v, struct rh_op *op)
 {
-    switch (op->request->kind) {
-    case RH_REQUEST_SESSION_CREATE:
-        rh_session_create_run(v, op);
-        return;
-    case RH_REQUEST_SESSION_GET:
-        rh_session_get_run(v, op);
-        return;
-    case RH_REQUEST_CREATE:
-        rh_create_run(v, op);
-        return;
-    case RH_REQUEST_GET:
-        rh_get_run(v, op);
-        return;
-    case RH_REQUEST_WRITE:
-        rh_write_run(v, op);
-        return;
-    case RH_REQUEST_FINISH:
-        rh_finish_run(v, op);
-        return;
-    case RH_REQUEST_METADATA:
-        rh_metadata_run(v, op);
-        return;
-    case RH_REQUEST_DELETE:
-        rh_delete_run(v, op);
-        return;
-    }
-    rh_reply(v, op, RH_REPLY_INTERNAL, "a request of an unknown kind");
+    static void (*const runs[])(struct rh_vault *, struct rh_op *) = {
+        [RH_REQUEST_SESSION_CREATE] = rh_session_create_run,
+        [RH_REQUEST_SESSION_GET] = rh_session_get_run,
+        [RH_REQUEST_CREATE] = rh_create_run,
+        [RH_REQUEST_GET] = rh_get_run,
+        [RH_REQUEST_WRITE] = rh_write_run,
+        [RH_REQUEST_FINISH] = rh_finish_run,
+        [RH_REQUEST_METADATA] = rh_metadata_run,
+        [RH_REQUEST_DELETE] = rh_delete_run,
+    };
+    enum rh_request_kind kind = op->request->kind;
+    RH_ASSERT(kind < sizeof runs / sizeof runs[0] && runs[kind] != NULL);
+    runs[kind](v, op);
 }
 
 void rh_op_rerun(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error error)
@@ -195,8 +181,6 @@ static void unfinished_was_read(struct rh_vault *v, struct rh_rows *rows)
         qsort(rows->uploads, rows->upload_count, sizeof *rows->uploads, by_touched);
     for (size_t i = 0; i < rows->upload_count; i++) {
         struct rh_upload *upload = rh_upload_adopt(v, &rows->uploads[i]);
-        if (upload == NULL)
-            continue;
         if (upload->row.state == RH_UPLOAD_FINISHING)
             rh_finish_again(v, upload);
         else if (!rh_finish_check(v, upload))

@@ -412,6 +412,29 @@ void fill(void *bytes, size_t size, uint64_t seed)
         next[i] = (uint8_t)rh_rng_next(&rng);
 }
 
+int fixture_setup(void **state, void (*limits)(struct rh_vault_limits *), const char *name)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    world_init(&f->w);
+    if (limits != NULL)
+        limits(&f->w.limits);
+    world_start(&f->w);
+    make_session(&f->w, f->session);
+    if (name != NULL)
+        make_upload(&f->w, f->session, name, RH_SIZE_UNKNOWN, f->id);
+    *state = f;
+    return 0;
+}
+
+int fixture_teardown(void **state)
+{
+    struct fixture *f = *state;
+    world_finish(&f->w);
+    free(f);
+    return 0;
+}
+
 uint64_t seed_of(const char *variable, uint64_t fallback)
 {
     const char *text = getenv(variable);

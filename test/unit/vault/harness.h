@@ -97,6 +97,17 @@ void target_of(const struct rh_upload_view *, struct rh_store_target *);
 void assert_object(struct world *, const char *upload, const void *bytes, size_t size);
 void fill(void *bytes, size_t size, uint64_t seed);
 
+/* What most tests begin with: a running world, a session, and an upload in it. */
+struct fixture {
+    struct world w;
+    char session[RH_UUID_TEXT_MAX];
+    char id[RH_ID_TEXT_MAX]; /* "": none was made */
+};
+
+/* `limits` may be NULL; `name` is of an upload by ranges that is made, NULL: none. */
+int fixture_setup(void **state, void (*limits)(struct rh_vault_limits *), const char *name);
+int fixture_teardown(void **state);
+
 /* For the random tests: a setting, so that a failure can be run again. */
 uint64_t seed_of(const char *variable, uint64_t fallback);
 

@@ -13,28 +13,10 @@
 
 static uint8_t data[COUNT * SIZE];
 
-struct fixture {
-    struct world w;
-    char session[RH_UUID_TEXT_MAX];
-};
-
 static int setup(void **state)
 {
-    struct fixture *f = malloc(sizeof *f);
     fill(data, sizeof data, 11);
-    world_init(&f->w);
-    world_start(&f->w);
-    make_session(&f->w, f->session);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    world_finish(&f->w);
-    free(f);
-    return 0;
+    return fixture_setup(state, NULL, NULL);
 }
 
 static enum rh_reply_code send_chunk(struct fixture *f, uint64_t index)
@@ -450,7 +432,7 @@ static void a_wrong_chunk_checksum_keeps_nothing(void **state)
     assert_int_equal(look(f)->upload.chunks_received, 0);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

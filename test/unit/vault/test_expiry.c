@@ -9,31 +9,15 @@ static uint8_t data[1000];
 
 #define AGE 500
 
-struct fixture {
-    struct world w;
-    char session[RH_UUID_TEXT_MAX];
-    char id[RH_ID_TEXT_MAX];
-};
+static void short_age(struct rh_vault_limits *limits)
+{
+    limits->expire_after_ticks = AGE;
+}
 
 static int setup(void **state)
 {
-    struct fixture *f = malloc(sizeof *f);
     fill(data, sizeof data, 41);
-    world_init(&f->w);
-    f->w.limits.expire_after_ticks = AGE;
-    world_start(&f->w);
-    make_session(&f->w, f->session);
-    make_upload(&f->w, f->session, "v", RH_SIZE_UNKNOWN, f->id);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    world_finish(&f->w);
-    free(f);
-    return 0;
+    return fixture_setup(state, short_age, "v");
 }
 
 static enum rh_upload_state state_of(struct fixture *f)
@@ -245,7 +229,7 @@ static void ticks_are_persisted(void **state)
     rh_rows_free(&rows);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

@@ -14,30 +14,10 @@
 
 static uint8_t data[64 * KIB];
 
-struct fixture {
-    struct world w;
-    char session[RH_UUID_TEXT_MAX];
-    char id[RH_ID_TEXT_MAX];
-};
-
 static int setup(void **state)
 {
-    struct fixture *f = malloc(sizeof *f);
     fill(data, sizeof data, 23);
-    world_init(&f->w);
-    world_start(&f->w);
-    make_session(&f->w, f->session);
-    make_upload(&f->w, f->session, "take1", RH_SIZE_UNKNOWN, f->id);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    world_finish(&f->w);
-    free(f);
-    return 0;
+    return fixture_setup(state, NULL, "take1");
 }
 
 static struct rh_vault_request *finish_of(struct world *w, const char *id)
@@ -446,7 +426,7 @@ static void draining_lets_finishing_end(void **state)
     assert_true(w->drained);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

@@ -13,28 +13,10 @@
 
 static uint8_t data[4096];
 
-struct fixture {
-    struct world w;
-    char session[RH_UUID_TEXT_MAX];
-};
-
 static int setup(void **state)
 {
-    struct fixture *f = malloc(sizeof *f);
     fill(data, sizeof data, 31);
-    world_init(&f->w);
-    world_start(&f->w);
-    make_session(&f->w, f->session);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    world_finish(&f->w);
-    free(f);
-    return 0;
+    return fixture_setup(state, NULL, NULL);
 }
 
 static json_t *session_json(struct fixture *f)
@@ -487,7 +469,7 @@ static void an_unreadable_catalog_ends_the_process(void **state)
     rh_vault_destroy(vault);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

@@ -11,30 +11,10 @@
 
 static uint8_t data[256 * KIB];
 
-struct fixture {
-    struct world w;
-    char session[RH_UUID_TEXT_MAX];
-    char id[RH_ID_TEXT_MAX];
-};
-
 static int setup(void **state)
 {
-    struct fixture *f = malloc(sizeof *f);
     fill(data, sizeof data, 7);
-    world_init(&f->w);
-    world_start(&f->w);
-    make_session(&f->w, f->session);
-    make_upload(&f->w, f->session, "take1", RH_SIZE_UNKNOWN, f->id);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    world_finish(&f->w);
-    free(f);
-    return 0;
+    return fixture_setup(state, NULL, "take1");
 }
 
 static void assert_durable(struct world *w, const char *id, size_t index, uint64_t offset,
@@ -716,7 +696,7 @@ static void an_empty_part_is_fine(void **state)
     assert_object(w, f->id, data, KIB);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {
