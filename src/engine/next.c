@@ -59,8 +59,7 @@ static bool forget_receipted(struct rh_engine *e, struct rh_upload *u, struct rh
             !rh_ledger_safe_run(&books, s->offset, &safe) && !early)
             break;
         bool is_safe = s->held && s->offset >= safe.offset &&
-                       s->offset + s->length <= safe.offset + safe.length &&
-                       !needed_again(e, u, s);
+                       s->offset + s->length <= safe.offset + safe.length && !needed_again(e, u, s);
         is_safe = is_safe || early;
         bool joins = out->length > 0 && out->offset + out->length == s->offset;
         if (out->length > 0 && (!is_safe || !joins))
