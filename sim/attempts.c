@@ -115,10 +115,10 @@ static void failed(struct sim_tab *tab, const struct sim_flight *flight, rh_ms a
     if (wait == NULL)
         return;
     /*
-     * What had been sent before the last failure is no further one: it may still wait, since only
-     * the least it waits is known here. But what the receiver asks for holds.
+     * Where nothing was sent since the last failure this is no further one: it may still wait, since
+     * only the least it waits is known here. But what the receiver asks for holds.
      */
-    if (wait->until_ms <= a->now_ms && flight->serial >= wait->serial) {
+    if (wait->until_ms <= a->now_ms && wait->sent >= wait->serial) {
         wait->serial = ++a->serial;
         wait->unreachable = unreachable;
         bool counted =
@@ -333,6 +333,11 @@ static void sent(struct sim *sim, struct sim_tab *tab, const struct rh_action *a
     check_writer(sim, tab, upload);
     check_time(sim, tab, upload, &flight);
     a->flights[a->flight_count++] = flight;
+    struct sim_part_wait *part = part_wait(a, upload->index, flight.range.offset);
+    if (!counts_per_part(tab, &flight))
+        a->waits[upload->index].sent = flight.serial;
+    else if (part != NULL)
+        part->wait.sent = flight.serial;
     check_caps(sim, tab, upload);
 }
 

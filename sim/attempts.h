@@ -27,6 +27,7 @@ struct sim_wait {
     rh_ms until_ms;
     uint32_t failures; /* in a row, as far as this reference counts them */
     uint64_t serial;   /* of the last of them */
+    uint64_t sent;     /* of the last request that left */
     bool unreachable;  /* nobody answered: ends when somebody is heard of again */
 };
 
