@@ -268,6 +268,7 @@ static bool retake(struct rh_backup *b, struct rh_catalog *newer, const char *id
     strcpy(read.upload, id);
     if (!read_rows(b, newer, &read, &rows))
         return false;
+    RH_ASSERT((rows.uploads != NULL) == (rows.upload_count > 0));
     is_last_round = is_last_round || is_unchanged(b, &read, &rows);
     put_rows(&batch, id, rows.upload_count > 0 ? &rows.uploads[0] : NULL);
     bool fine = b->catalog->ops->commit(b->catalog, &batch) == RH_OK;
