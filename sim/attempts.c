@@ -115,8 +115,8 @@ static void failed(struct sim_tab *tab, const struct sim_flight *flight, rh_ms a
     if (wait == NULL)
         return;
     /*
-     * Where nothing was sent since the last failure this is no further one: it may still wait, since
-     * only the least it waits is known here. But what the receiver asks for holds.
+     * Where nothing was sent since the last failure this is no further one: it may still wait,
+     * since only the least it waits is known here. But what the receiver asks for holds.
      */
     if (wait->until_ms <= a->now_ms && wait->sent >= wait->serial) {
         wait->serial = ++a->serial;

@@ -284,6 +284,32 @@ static bool plain_is_tried(struct rh_engine *e, struct rh_request *r)
     return true;
 }
 
+/*
+ * Other bytes arrived than were recorded. The way may have changed them, or they changed here at
+ * rest: then no retry helps, and where retries have no end the part must not hold up the others. It
+ * is set aside after a few in a row.
+ */
+static void damaged(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
+                    rh_ms retry_after_ms)
+{
+    bool endless = r->kind == RH_SEND_PART && e->policy.retries_max == RH_RETRIES_UNLIMITED;
+    u->mismatches++;
+    endless = !plain_is_tried(e, r) && endless;
+    retry_later(e, u, r, true, RH_REASON_BACKOFF, retry_after_ms);
+    if (!endless)
+        return;
+    if (r->phase == RH_REQUEST_FREE) { /* it keeps its count */
+        r->phase = RH_REQUEST_WAITING;
+        r->retry_at_ms = e->now_ms;
+        r->waits_for = u->error;
+    }
+    r->refusals++;
+    if (r->refusals < RH_DAMAGED_MAX)
+        return;
+    r->refusals = 0;
+    r->phase = RH_REQUEST_ASIDE;
+}
+
 static void rejected(struct rh_engine *e, struct rh_upload *u, struct rh_request *r)
 {
     if (plain_is_tried(e, r)) {
@@ -426,9 +452,7 @@ static void failed(struct rh_engine *engine, struct rh_upload *u, struct rh_requ
         incomplete(engine, u, request, response);
         break;
     case RH_OUTCOME_CHECKSUM_MISMATCH:
-        u->mismatches++;
-        (void)plain_is_tried(engine, request);
-        retry_later(engine, u, request, true, RH_REASON_BACKOFF, after);
+        damaged(engine, u, request, after);
         break;
     case RH_OUTCOME_MALFORMED:
         /* A captive portal is a kind of no network: our server was not reached. */

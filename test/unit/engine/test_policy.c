@@ -116,6 +116,40 @@ static void live_tries_parts_set_aside_before_it_finishes(void **state)
     bench_free(b);
 }
 
+/* Bytes that changed at rest never fit their checksum: without an end they would hold up the rest.
+ */
+static void a_part_that_never_fits_its_checksum_steps_aside(void **state)
+{
+    (void)state;
+    struct rh_policy p = *rh_policy_find(rh_bytes_of("never-give-up"));
+    p.part_bytes = 1000;
+    p.part_bytes_min = 1000;
+    p.parts_parallel = 1;
+    struct bench *b = bench_of(&p, &rh_limits_default);
+    tell_kind(b, RH_EVENT_LEADER, "");
+    start(b, "a", 3000, 1000);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 3; i++) {
+            assert_int_equal(find_send(b, 0)->send.range.offset, 0);
+            answer(b, find_send(b, 0), RH_OUTCOME_CHECKSUM_MISMATCH, RH_MS_NEVER);
+            assert_true(bench_until_send(b, 600000) || round == 1);
+        }
+        for (unsigned i = 1; round == 0 && i < 3; i++) {
+            assert_int_equal(find_send(b, 0)->send.range.offset, i * 1000);
+            answer_part(b, find_send(b, 0));
+        }
+    }
+    expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_SET_ASIDE);
+    assert_int_equal(look(b, "a").acked_bytes, 2000);
+    tell_kind(b, RH_EVENT_RETRY, "");
+    assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_ASK);
+    answer_list(b, find_send(b, 0), 1, (const uint64_t[]){1000, 2000});
+    assert_int_equal(find_send(b, 0)->send.range.offset, 0);
+    answer_done(b, find_send(b, 0), 3000);
+    expect_state(b, "a", RH_UPLOAD_COMPLETED, RH_REASON_NONE);
+    bench_free(b);
+}
+
 static void live_defers_a_create_for_ever(void **state)
 {
     (void)state;
@@ -425,6 +459,7 @@ int main(void)
         cmocka_unit_test(sequential_counts_an_unreachable_server),
         cmocka_unit_test(live_waits_1_2_4_8_16_per_part_then_steps_aside),
         cmocka_unit_test(live_tries_parts_set_aside_before_it_finishes),
+        cmocka_unit_test(a_part_that_never_fits_its_checksum_steps_aside),
         cmocka_unit_test(live_defers_a_create_for_ever),
         cmocka_unit_test(form_waits_2_to_the_n_and_jitter),
         cmocka_unit_test(form_sends_aligned_parts_one_at_a_time),
