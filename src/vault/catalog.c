@@ -65,13 +65,13 @@ enum rh_error rh_upload_row_copy(struct rh_upload_row *to, const struct rh_uploa
 
 /* ---- Rows that somebody else may have written ---- */
 
-static bool is_plain(const char *text, bool empty_too)
+static bool is_plain(const char *text)
 {
     for (const char *c = text; *c != '\0'; c++) {
         if (*c < ' ' || *c > '~')
             return false;
     }
-    return empty_too || text[0] != '\0';
+    return true;
 }
 
 /* Base64url: no separator, no dot. */
@@ -94,7 +94,7 @@ static const char *problem_of_names(const struct rh_upload_row *row)
         return "a session id in the catalog is none";
     if (rh_name_check(rh_bytes_of(row->name)) != RH_OK)
         return "a name in the catalog is none";
-    if (!is_plain(row->mime, true) || !is_plain(row->lease, true))
+    if (!is_plain(row->mime) || !is_plain(row->lease))
         return "a type or a lease in the catalog is not plain text";
     return NULL;
 }

@@ -300,7 +300,7 @@ static void stitch_next(struct rh_vault *v, struct rh_upload *u)
     struct rh_extent *extent = rh_extent_peek(u, RH_EXTENT_IN_PLACE);
     while (row != NULL && row->length == 0) /* nothing was stored for it */
         row = rh_chunk_find(u, ++u->stitch_index);
-    bool more = row != NULL && u->stitch_index - u->stitch_first < STITCH_ROUND && !extent->failed;
+    bool more = row != NULL && u->stitch_index - u->stitch_first < STITCH_ROUND;
     if (!more) {
         rh_extent_sync(v, extent, &u->stitch, copies_synced);
         return;

@@ -17,7 +17,7 @@ static enum rh_reply_code disagreement(const struct rh_upload *u,
     }
     if (request->total == RH_SIZE_UNKNOWN || request->total == u->row.total)
         return RH_REPLY_OK;
-    if (u->row.total != RH_SIZE_UNKNOWN || u->row.state != RH_UPLOAD_OPEN) {
+    if (u->row.total != RH_SIZE_UNKNOWN) {
         *message = "this video was begun with another size";
         return RH_REPLY_CONFLICT;
     }

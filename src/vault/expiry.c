@@ -56,14 +56,18 @@ static void close_then_drop(struct rh_vault *v, struct rh_waiter *waiter, enum r
 
 static void expire_one(struct rh_vault *v, struct rh_upload *u)
 {
+    if (u->erasing) { /* its rows are gone: touching would put one back */
+        rh_list_remove(&u->in_order);
+        return;
+    }
     bool busy = !rh_list_is_empty(&u->writers) || u->stitching || u->finish != RH_FINISH_NO ||
                 u->deleting || u->pins > 0;
     if (busy) {
         rh_upload_touch(v, u);
         return;
     }
-    if ((rh_upload_is_vouched(u) && !RH_PLANTED("expire-receipted")) ||
-        u->row.state != RH_UPLOAD_OPEN) {
+    RH_ASSERT(u->row.state == RH_UPLOAD_OPEN); /* what finishes is busy */
+    if (rh_upload_is_vouched(u) && !RH_PLANTED("expire-receipted")) {
         u->row.overdue = true;
         rh_list_remove(&u->in_order);
         rh_commit_row(v, u);

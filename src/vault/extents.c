@@ -38,11 +38,6 @@ struct rh_extent *rh_extent_of(struct rh_vault *v, struct rh_upload *u, uint64_t
     return extent;
 }
 
-bool rh_extents_gone(const struct rh_upload *u)
-{
-    return rh_list_is_empty(&u->extents);
-}
-
 /* ---- Closing ---- */
 
 static void closed(struct rh_vault *v, struct rh_job *job, const struct rh_store_result *result)

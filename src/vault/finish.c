@@ -18,7 +18,8 @@ static struct rh_upload *upload_of(struct rh_waiter *waiter)
 static void failed(struct rh_vault *v, struct rh_upload *u, const char *text, enum rh_error error)
 {
     rh_log_action(v, text, u->row.id, error);
-    u->finish = u->row.state == RH_UPLOAD_FINISHING ? RH_FINISH_RETRY : RH_FINISH_NO;
+    RH_ASSERT(u->row.state == RH_UPLOAD_FINISHING);
+    u->finish = RH_FINISH_RETRY;
     rh_retry_later(v, u);
     rh_wake_all(v, &u->finish_waiters, error);
 }
@@ -223,8 +224,9 @@ static enum rh_reply_code declare(struct rh_vault *v, struct rh_op *op, const ch
 static bool checksum_fits(const struct rh_op *op)
 {
     const struct rh_upload *u = op->upload;
-    if (!op->request->has_crc || u->acked.count > 1)
-        return true; /* not whole: there is nothing to check yet */
+    RH_ASSERT(u->acked.count <= 1); /* it is whole */
+    if (!op->request->has_crc)
+        return true;
     return op->request->crc64 == (u->acked.count == 0 ? 0 : u->acked.items[0].crc64);
 }
 

@@ -376,7 +376,6 @@ void rh_extents_idle(struct rh_vault *); /* closes what nobody used for long */
 /* Closes all extents of an upload; wakes when none is left. */
 void rh_extents_close(struct rh_vault *, struct rh_upload *, struct rh_waiter *,
                       void (*wake)(struct rh_vault *, struct rh_waiter *, enum rh_error));
-bool rh_extents_gone(const struct rh_upload *);
 
 /* ---- finish.c, partial.c ---- */
 bool rh_finish_check(struct rh_vault *, struct rh_upload *); /* starts it when complete */

@@ -240,8 +240,8 @@ static const struct rh_interval *exactly(const struct rh_upload *u, uint64_t off
                                          uint64_t length)
 {
     size_t i = rh_intervals_find(&u->acked, offset);
-    bool same = i < u->acked.count && u->acked.items[i].offset == offset &&
-                u->acked.items[i].length == length;
+    RH_ASSERT(i < u->acked.count); /* the grant says that it is acknowledged */
+    bool same = u->acked.items[i].offset == offset && u->acked.items[i].length == length;
     return same ? &u->acked.items[i] : NULL;
 }
 

@@ -28,7 +28,10 @@ static void execute_read(struct world *w, struct rh_vault_action *action)
     w->reads++;
     event.u.read.id = action->u.read.id;
     event.u.read.rows = calloc(1, sizeof *event.u.read.rows);
-    w->catalog->ops->read(w->catalog, &action->u.read.read, event.u.read.rows);
+    if (w->reads_error != RH_OK)
+        event.u.read.rows->error = w->reads_error;
+    else if (!w->reads_empty)
+        w->catalog->ops->read(w->catalog, &action->u.read.read, event.u.read.rows);
     tell(w, &event);
 }
 

@@ -36,6 +36,9 @@ struct world {
     bool hold_commits;
     bool hold_reads;
     bool hold_verb[RH_STORE_SPACE + 1];
+    /* What reads answer instead, while a test says so: an error, or that there is nothing. */
+    enum rh_error reads_error;
+    bool reads_empty;
     struct rh_vault_action held[WORLD_HELD_MAX];
     size_t held_count;
     /* Seen. */
