@@ -117,7 +117,21 @@ bool rh_check_identity(int root, const char *upload, struct rh_upload_row *row)
         }
     }
     free(text);
-    return fits && is_ours && row->name[0] != '\0';
+    return fits && is_ours && rh_check_names(upload, row->session, row->name, row->mime);
+}
+
+bool rh_check_names(const char *upload, const char *session, const char *name, const char *mime)
+{
+    struct rh_upload_rows rows = {
+        .row = {.state = RH_UPLOAD_OPEN, .geometry = RH_GEOMETRY_RANGES, .total = RH_SIZE_UNKNOWN}};
+    if (strlen(upload) >= sizeof rows.row.id || strlen(session) >= sizeof rows.row.session ||
+        strlen(name) >= sizeof rows.row.name || strlen(mime) >= sizeof rows.row.mime)
+        return false;
+    strcpy(rows.row.id, upload);
+    strcpy(rows.row.session, session);
+    strcpy(rows.row.name, name);
+    strcpy(rows.row.mime, mime);
+    return rh_upload_rows_problem(&rows) == NULL;
 }
 
 static int by_name(const void *a, const void *b)

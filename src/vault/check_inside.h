@@ -44,6 +44,8 @@ void rh_check_orphans(struct rh_check *); /* incoming/, uploaded_data/ */
 /* A whole small file, NUL-terminated, malloc'ed; NULL: not there, or larger than a companion is. */
 char *rh_check_text(int root, const char *path);
 bool rh_check_identity(int root, const char *upload, struct rh_upload_row *); /* its sidecar */
+/* Whether a row may bear these: the vault refuses others. What a companion says may be anything. */
+bool rh_check_names(const char *upload, const char *session, const char *name, const char *mime);
 
 /* ---- check_object.c ---- */
 void rh_check_objects(struct rh_check *); /* recordings/, files/ */

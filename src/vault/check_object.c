@@ -84,8 +84,8 @@ static void read_companion(int root, const char *path, struct said *said)
     said->is_there = copy_text(said->ours, "upload_id", said->upload, sizeof said->upload) &&
                      copy_text(said->ours, "mime_type", said->mime, sizeof said->mime) &&
                      json_is_integer(size) && json_integer_value(size) >= 0 &&
-                     crc_of(said->ours, &said->crc64) && said->upload[0] != '\0' &&
-                     said->upload[0] != '.' && strchr(said->upload, '/') == NULL;
+                     crc_of(said->ours, &said->crc64) &&
+                     rh_check_names(said->upload, "", "any", said->mime);
     said->size = (uint64_t)json_integer_value(size);
     said->created_wall_s = time_of(json_object_get(said->ours, "created_at"));
     said->done_wall_s = time_of(json_object_get(said->ours, "uploaded_at"));
