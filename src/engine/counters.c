@@ -6,6 +6,7 @@
  */
 #include "engine/counters.h"
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/crc64.h"
 #include "base/mem.h"
@@ -98,12 +99,12 @@ void rh_count_end(struct rh_engine *engine, struct rh_upload *u)
         c->completed++;
         c->proven += u->proven;
         c->completed_ms += u->tally.spent_ms;
-        c->completed_bytes += u->size == RH_SIZE_UNKNOWN ? 0 : u->size;
+        c->completed_bytes += u->size;
         trouble = retries_of(&u->tally) >= RH_TROUBLED_RETRIES;
     } else if (u->end == RH_UPLOAD_FAILED) {
         c->failed++;
-        if ((unsigned)u->end_reason < REASONS)
-            c->failed_for[u->end_reason]++;
+        RH_ASSERT((unsigned)u->end_reason < REASONS);
+        c->failed_for[u->end_reason]++;
     } else {
         c->cancelled++;
     }

@@ -43,8 +43,6 @@ static uint32_t part_number(const struct rh_engine *e, const struct rh_upload *u
 void rh_fault_note(const struct rh_engine *engine, struct rh_upload *u,
                    const struct rh_request *request, enum rh_outcome outcome)
 {
-    if (request->kind == RH_SEND_CANCEL)
-        return; /* it is over already; that it failed is nothing to show */
     u->fault = of_request(request->kind, outcome);
     u->fault_part =
         request->kind == RH_SEND_PART ? part_number(engine, u, request->range.offset) : 0;

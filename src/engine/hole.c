@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which bytes of an upload go next: what is held here, not vouched for, and in no part. */
+#include "base/assert.h"
 #include "base/plant.h"
 #include "engine/state.h"
 
@@ -12,7 +13,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 
 static bool is_part_of(const struct rh_request *r, uint32_t index)
 {
-    return r->phase != RH_REQUEST_FREE && r->upload == index && r->kind == RH_SEND_PART;
+    return r->phase != RH_REQUEST_FREE && r->upload == index;
 }
 
 /* If a part in flight, waiting or aside holds the byte: its end. Else `*stop` falls to the next
@@ -60,12 +61,8 @@ bool rh_hole_find(struct rh_engine *engine, struct rh_upload *upload, struct rh_
         }
         /* What is longer than any part need not be known. */
         rh_segments_near(&e->segments, &u->segments, at);
-        if (!rh_segments_run(&e->segments, &u->segments, at, rh_link_geometry(e, u), &run))
-            return false;
-        if (run.offset > at) {
-            at = run.offset;
-            continue;
-        }
+        bool held = rh_segments_run(&e->segments, &u->segments, at, rh_link_geometry(e, u), &run);
+        RH_ASSERT(held && run.offset == at); /* or rh_hole_lost would have said so */
         *hole = (struct rh_range){at, min_u64(stop, at + run.length) - at};
         return true;
     }
@@ -106,9 +103,11 @@ uint64_t rh_hole_cut(const struct rh_engine *engine, const struct rh_upload *upl
         return hole.length;
     uint64_t best = 0;
     const struct rh_segment *s = rh_segments_at(&engine->segments, &upload->segments, hole.offset);
-    while (s != NULL && s->offset + s->length - hole.offset <= length_max) {
+    RH_ASSERT(s != NULL);
+    while (s->offset + s->length - hole.offset <= length_max) {
         best = s->offset + s->length - hole.offset;
-        s = s->next == RH_NO_INDEX ? NULL : &engine->segments.items[s->next];
+        RH_ASSERT(s->next != RH_NO_INDEX); /* the hole goes on, so they do */
+        s = &engine->segments.items[s->next];
     }
     return best > 0 ? best : length_max;
 }

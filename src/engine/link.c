@@ -41,19 +41,16 @@ void rh_link_begin(const struct rh_engine *engine, struct rh_upload *upload)
 enum rh_error rh_link_method(struct rh_engine *engine, struct rh_upload *upload, const char *name)
 {
     size_t size = rh_str_size(name);
-    uint64_t end = upload->sealed ? upload->size : rh_upload_spooled(engine, upload);
     if (size == 0 || size > RH_METHOD_MAX)
         return RH_ERR_SYNTAX;
     if (rh_bytes_equal_str(rh_bytes_of(name), upload->method))
         return RH_OK;
-    if (rh_upload_over(upload) || upload->source_lost ||
-        !rh_segments_hold(&engine->segments, &upload->segments, (struct rh_range){0, end}))
+    if (rh_upload_over(upload) || !rh_upload_held(engine, upload))
         return RH_ERR_STATE;
     rh_upload_anew(engine, upload);
     rh_mem_set(upload->method, 0, sizeof upload->method);
     rh_mem_copy(upload->method, name, size);
     upload->geometry = 0;
-    upload->doubt = false;
     rh_upload_changed(upload);
     return RH_OK;
 }
@@ -108,7 +105,7 @@ static uint64_t left_of(struct rh_engine *e, struct rh_upload *u)
     uint64_t sent = rh_ledger_bytes(&books);
     for (uint32_t i = 0; i < e->limits.parts_max; i++) {
         const struct rh_request *r = &e->requests[i];
-        if (r->phase == RH_REQUEST_FLYING && r->upload == index && r->kind == RH_SEND_PART)
+        if (r->phase == RH_REQUEST_FLYING && r->upload == index)
             sent += r->sent_bytes;
     }
     return u->size > sent ? u->size - sent : 0;

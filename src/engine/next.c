@@ -54,13 +54,13 @@ static bool forget_receipted(struct rh_engine *e, struct rh_upload *u, struct rh
     out->length = 0;
     for (; i != RH_NO_INDEX; i = e->segments.items[i].next) {
         struct rh_segment *s = &e->segments.items[i];
-        bool early = RH_PLANTED("forget-before-receipt") && s->held;
         if (s->offset >= safe.offset + safe.length &&
-            !rh_ledger_safe_run(&books, s->offset, &safe) && !early)
+            !rh_ledger_safe_run(&books, s->offset, &safe) && !RH_PLANTED("forget-before-receipt"))
             break;
         bool is_safe = s->held && s->offset >= safe.offset &&
                        s->offset + s->length <= safe.offset + safe.length && !needed_again(e, u, s);
-        is_safe = is_safe || early;
+        if (RH_PLANTED("forget-before-receipt"))
+            is_safe = s->held;
         bool joins = out->length > 0 && out->offset + out->length == s->offset;
         if (out->length > 0 && (!is_safe || !joins))
             break;
@@ -122,8 +122,7 @@ static bool next_persist(struct rh_engine *e, struct rh_upload *u, struct rh_act
 
 static bool next_token(struct rh_engine *e, struct rh_upload *u, struct rh_action *action)
 {
-    bool wanted = !rh_upload_over(u) || u->cancel_wanted;
-    if (!u->need_token || u->token_asked || !wanted || e->now_ms < u->token_at_ms)
+    if (!u->need_token || u->token_asked || e->now_ms < u->token_at_ms)
         return false;
     u->token_asked = true;
     about(action, RH_ACTION_NEED_TOKEN, u->id);
@@ -230,7 +229,7 @@ static bool next_queue(struct rh_engine *e, struct rh_action *action)
         case RH_UPLOAD_FAILED:
             q.failed++;
             break;
-        case RH_UPLOAD_CANCELLED:
+        default:
             q.cancelled++;
             break;
         }

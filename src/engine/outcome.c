@@ -92,7 +92,7 @@ static void retry_upload(struct rh_engine *e, struct rh_upload *u, bool counted,
         return;
     }
     u->failures += u->failures < UINT32_MAX && !RH_PLANTED("backoff-never-grows");
-    u->attempts += counted && u->attempts < UINT32_MAX;
+    u->attempts += counted;
     bool limited = counted && !e->policy.set_aside && e->policy.retries_max != RH_RETRIES_UNLIMITED;
     if (limited && u->attempts > e->policy.retries_max) {
         rh_upload_fail(e, u, RH_REASON_ATTEMPTS);
@@ -153,10 +153,6 @@ static void note_break(struct rh_engine *e, struct rh_upload *u, const struct rh
 static void broken(struct rh_engine *e, struct rh_upload *u, struct rh_request *r, bool timeout)
 {
     note_break(e, u, r, timeout);
-    if (!e->online && !e->policy.offline_is_attempt) {
-        step_back(e, u, r);
-        return;
-    }
     bool counted = e->policy.unreachable_is_attempt;
     retry_later(e, u, r, counted, counted ? RH_REASON_BACKOFF : RH_REASON_OFFLINE, RH_MS_NEVER);
 }
@@ -172,9 +168,7 @@ static void free_requests(struct rh_engine *e, const struct rh_upload *u)
 /* The server does not know the upload any more: from the start, if all its bytes are still here. */
 static bool forget_remote(struct rh_engine *e, struct rh_upload *u)
 {
-    uint64_t size = u->sealed ? u->size : rh_upload_spooled(e, u);
-    bool held = rh_segments_hold(&e->segments, &u->segments, (struct rh_range){0, size});
-    if (!held || u->source_lost) {
+    if (!rh_upload_held(e, u)) {
         rh_upload_fail(e, u, RH_REASON_BYTES_MISSING);
         return false;
     }
@@ -251,6 +245,18 @@ static void incomplete(struct rh_engine *e, struct rh_upload *u, struct rh_reque
         retry_upload(e, u, true, RH_REASON_BACKOFF, response->retry_after_ms);
 }
 
+/* The server has it no more: it is erased here too; or it starts anew, as the user wished. */
+static void deleted(struct rh_engine *e, struct rh_upload *u)
+{
+    u->cancel_wanted = false;
+    if (rh_upload_over(u)) {
+        u->erase_now = true;
+        return;
+    }
+    rh_upload_anew(e, u);
+    rh_upload_changed(u);
+}
+
 /* The end of a cancel: erased, whatever the server said, unless it was not reached. */
 static void cancel_failed(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
                           enum rh_outcome outcome, const struct rh_response *response)
@@ -263,8 +269,10 @@ static void cancel_failed(struct rh_engine *e, struct rh_upload *u, struct rh_re
                  outcome == RH_OUTCOME_MALFORMED || outcome == RH_OUTCOME_GONE_BARE;
     u->failures += u->failures < UINT32_MAX;
     if (!again || (answered && u->failures > RH_CANCEL_TRIES)) {
-        u->cancel_wanted = false;
-        u->erase_now = true;
+        if (rh_upload_over(u) || outcome == RH_OUTCOME_GONE)
+            deleted(e, u);
+        else
+            rh_upload_fail(e, u, RH_REASON_CONFLICT); /* what is there stays there */
         return;
     }
     if (refused) {
@@ -282,6 +290,20 @@ static bool plain_is_tried(struct rh_engine *e, struct rh_request *r)
         return false;
     e->coding_refused = true;
     return true;
+}
+
+static void complete(struct rh_engine *e, struct rh_upload *u)
+{
+    rh_upload_stop(e, u);
+    free_requests(e, u);
+    u->end = RH_UPLOAD_COMPLETED;
+    u->end_reason = RH_REASON_NONE;
+    u->need_token = false;
+    u->doubt = false;
+    u->distrust = false;
+    u->resumed = false;
+    rh_count_end(e, u);
+    rh_upload_changed(u);
 }
 
 /*
@@ -323,16 +345,13 @@ static void rejected(struct rh_engine *e, struct rh_upload *u, struct rh_request
         return;
     }
     /* All bytes are there; what was refused is what describes them. `error` tells. */
-    rh_upload_inactive(e, u);
-    u->end = RH_UPLOAD_COMPLETED;
-    rh_count_end(e, u);
-    rh_upload_changed(u);
+    complete(e, u);
 }
 
 static void gone(struct rh_engine *e, struct rh_upload *u, struct rh_request *r)
 {
     r->phase = RH_REQUEST_FREE;
-    if (r->kind == RH_SEND_CREATE || u->remote[0] == 0)
+    if (r->kind == RH_SEND_CREATE)
         rh_upload_fail(e, u, RH_REASON_REJECTED);
     else
         start_again(e, u);
@@ -490,19 +509,11 @@ static int whole_verdict(const struct rh_upload *u, const struct rh_response *re
 
 static void finish(struct rh_engine *e, struct rh_upload *u)
 {
-    rh_upload_stop(e, u);
-    free_requests(e, u);
-    u->end = RH_UPLOAD_COMPLETED;
-    u->end_reason = RH_REASON_NONE;
     u->error = RH_OUTCOME_NONE;
     u->status = 0;
     u->fault = RH_FAULT_NONE;
     u->fault_part = 0;
-    u->doubt = false;
-    u->distrust = false;
-    u->resumed = false;
-    rh_count_end(e, u);
-    rh_upload_changed(u);
+    complete(e, u);
 }
 
 static void done(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
@@ -560,12 +571,10 @@ static void trim_waiting(struct rh_engine *e, struct rh_upload *u)
             end = run.offset;
         else
             r->range.offset += run.length;
-        if (r->range.offset >= end)
+        if (r->range.offset >= end || (e->policy.traits & RH_TRAIT_FIXED_PARTS) != 0)
             r->phase = RH_REQUEST_FREE;
-        else if ((e->policy.traits & RH_TRAIT_FIXED_PARTS) == 0)
-            r->range.length = end - r->range.offset;
         else
-            r->phase = RH_REQUEST_FREE;
+            r->range.length = end - r->range.offset;
     }
 }
 
@@ -693,7 +702,7 @@ static void note_generation(struct rh_engine *e, struct rh_upload *u,
         if (rh_upload_over(other) || other->remote[0] == 0 || other->generation[0] == 0 ||
             rh_bytes_equal_str(said, other->generation))
             continue;
-        other->persist_now = other->persist_now || !other->distrust;
+        other->persist_now |= !other->distrust;
         other->distrust = true;
         other->doubt = true;
     }
@@ -736,8 +745,7 @@ void rh_outcome_response(struct rh_engine *engine, const struct rh_response *res
     rh_link_answered(engine, r, response);
     if (r->kind == RH_SEND_CANCEL && succeeded(response->outcome)) {
         r->phase = RH_REQUEST_FREE;
-        u->cancel_wanted = false;
-        u->erase_now = true;
+        deleted(engine, u);
         return;
     }
     if (!succeeded(response->outcome)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/pack.h"
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/mem.h"
 
@@ -43,10 +44,7 @@ void rh_pack_u64(struct rh_pack *p, uint64_t value)
 void rh_pack_text(struct rh_pack *p, const char *text)
 {
     size_t size = rh_str_size(text);
-    if (size > 255) {
-        p->ok = false;
-        return;
-    }
+    RH_ASSERT(size <= 255);
     rh_pack_u8(p, (uint8_t)size);
     rh_pack_bytes(p, text, size);
 }

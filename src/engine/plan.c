@@ -83,7 +83,7 @@ static struct totals count(struct rh_engine *e)
     }
     for (uint32_t i = 0; i < e->limits.parts_max; i++) {
         const struct rh_request *r = &e->requests[i];
-        if (r->phase == RH_REQUEST_FREE || r->upload == RH_NO_INDEX)
+        if (r->phase == RH_REQUEST_FREE)
             continue;
         struct rh_upload *u = &e->uploads[r->upload];
         bool part = r->kind == RH_SEND_PART;
@@ -117,7 +117,7 @@ static struct rh_request *due_part(const struct rh_engine *e, const struct rh_up
     for (uint32_t i = 0; i < e->limits.parts_max && u->waiting_parts > 0; i++) {
         struct rh_request *r = &e->requests[i];
         if (r->phase == RH_REQUEST_WAITING && r->upload == index && r->retry_at_ms <= e->now_ms &&
-            r->abort_token == 0 && (first == NULL || r->range.offset < first->range.offset))
+            (first == NULL || r->range.offset < first->range.offset))
             first = r;
     }
     return first;
@@ -204,7 +204,7 @@ bool rh_plan_foreign(const struct rh_engine *engine, const struct rh_upload *upl
 /* Nothing but what keeps this very upload from sending; what holds for all is asked before. */
 static bool blocked(const struct rh_engine *e, const struct rh_upload *u)
 {
-    return rh_upload_over(u) || u->user_paused || u->need_token || rh_plan_foreign(e, u) ||
+    return u->cancel_wanted || u->user_paused || u->need_token || rh_plan_foreign(e, u) ||
            (u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms);
 }
 
@@ -444,8 +444,8 @@ static bool try_cancels(struct rh_engine *e, struct rh_action *action)
             continue;
         if (rh_plan_foreign(e, u)) {
             /* Only the other method could tell the server, which will see that nobody comes. */
-            u->cancel_wanted = false;
-            u->erase_now = true;
+            u->cancel_wanted = !rh_upload_over(u);
+            u->erase_now = !u->cancel_wanted;
             continue;
         }
         if (u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms > e->now_ms)

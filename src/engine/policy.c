@@ -268,7 +268,7 @@ enum rh_error rh_policy_set(struct rh_policy *policy, struct rh_bytes field, uin
         case FIELD_CODING:
             policy->coding = (enum rh_coding_use)value;
             break;
-        case FIELD_METERED:
+        default:
             policy->metered = (enum rh_metered)value;
             break;
         }
@@ -299,7 +299,7 @@ rh_ms rh_policy_delay(const struct rh_policy *policy, struct rh_rng *rng, uint32
         if (top <= policy->delay_ms)
             return policy->delay_ms;
         return policy->delay_ms + rh_rng_below(rng, top - policy->delay_ms + 1);
-    case RH_BACKOFF_POWER:
+    default:
         break;
     }
     top = shifted(policy->delay_ms, n, policy->delay_ms_max);

@@ -179,7 +179,7 @@ uint32_t rh_segments_slices(const struct rh_segments *pool, const struct rh_segm
     uint32_t first = from(pool, list, range.offset);
     for (uint32_t i = first; i != RH_NO_INDEX && pool->items[i].offset < end;
          i = pool->items[i].next)
-        inside += pool->items[i].offset >= range.offset && pool->items[i].offset < end;
+        inside += pool->items[i].offset >= range.offset;
     uint32_t together = (inside + RH_SLICES_MAX - 1) / RH_SLICES_MAX;
     uint32_t seen = 0;
     uint32_t count = 0;

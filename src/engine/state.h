@@ -34,7 +34,7 @@ enum rh_request_phase {
 struct rh_request {
     enum rh_request_phase phase;
     enum rh_send_kind kind;
-    uint32_t upload; /* index; RH_NO_INDEX once its upload is gone */
+    uint32_t upload; /* index */
     uint32_t token;
     uint32_t abort_token; /* an abort that next() still owes; the slot is not free before */
     uint32_t attempts;    /* failed tries, with retry_parts */
@@ -78,7 +78,7 @@ struct rh_upload {
     bool resumed;
     bool proven;
     bool server_done; /* done there; the dialect wants its finish all the same */
-    bool cancel_wanted;
+    bool cancel_wanted; /* the server shall delete it; one that is not over starts anew then */
     bool remove_wanted;
     bool need_token;
     bool token_asked;
@@ -208,6 +208,8 @@ rh_ms rh_engine_deadline(const struct rh_engine *engine);
 struct rh_books rh_upload_books(struct rh_engine *engine, struct rh_upload *upload);
 bool rh_upload_over(const struct rh_upload *upload);
 uint64_t rh_upload_spooled(const struct rh_engine *engine, const struct rh_upload *upload);
+/* Are all its bytes so far still held, so that it could go from the start? */
+bool rh_upload_held(const struct rh_engine *engine, const struct rh_upload *upload);
 bool rh_upload_flying(const struct rh_engine *engine, const struct rh_upload *upload);
 void rh_upload_shown(const struct rh_engine *engine, const struct rh_upload *upload, bool flying,
                      enum rh_upload_state *state, enum rh_reason *reason);

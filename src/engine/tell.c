@@ -7,7 +7,7 @@
 /* Ids are put into requests and file names: printable ASCII without what needs quoting. */
 static bool id_fits(struct rh_bytes id)
 {
-    if (id.size == 0 || id.size > RH_UPLOAD_ID_MAX)
+    if (id.size == 0)
         return false;
     for (size_t i = 0; i < id.size; i++)
         if (id.data[i] <= 0x20 || id.data[i] >= 0x7f || id.data[i] == '"' || id.data[i] == '\\')
@@ -46,16 +46,19 @@ static enum rh_error told_added(struct rh_engine *e, struct rh_bytes id, uint64_
     return RH_OK;
 }
 
-/* Gives detail up for room: the longest list of segments is halved. */
-static bool make_segment_room(struct rh_engine *e)
+/* Gives detail up for room: the longest list of segments is halved; where it is all gaps, another.
+ */
+static bool make_segment_room(struct rh_engine *e, struct rh_upload *longest)
 {
-    struct rh_upload *longest = NULL;
     for (uint32_t i = 0; i < e->count; i++) {
         struct rh_upload *u = &e->uploads[e->order[i]];
-        if (longest == NULL || u->segments.count > longest->segments.count)
+        if (u->segments.count > longest->segments.count)
             longest = u;
     }
-    return longest != NULL && rh_segments_halve(&e->segments, &longest->segments) > 0;
+    uint32_t freed = rh_segments_halve(&e->segments, &longest->segments);
+    for (uint32_t i = 0; i < e->count && freed == 0; i++)
+        freed = rh_segments_halve(&e->segments, &e->uploads[e->order[i]].segments);
+    return freed > 0;
 }
 
 static enum rh_error told_spooled(struct rh_engine *e, struct rh_upload *u,
@@ -79,7 +82,7 @@ static enum rh_error told_spooled(struct rh_engine *e, struct rh_upload *u,
         (segment.length > u->size || segment.offset > u->size - segment.length))
         return RH_ERR_RANGE;
     enum rh_error error = rh_segments_append(&e->segments, &u->segments, &segment);
-    if (error == RH_ERR_LIMIT && make_segment_room(e))
+    if (error == RH_ERR_LIMIT && make_segment_room(e, u))
         error = rh_segments_append(&e->segments, &u->segments, &segment);
     if (error != RH_OK)
         return error;
@@ -182,7 +185,7 @@ static enum rh_error told_about(struct rh_engine *e, struct rh_upload *u,
     case RH_EVENT_PRIORITY:
         if (event->priority.level > RH_PRIORITY_MANUAL)
             return RH_ERR_SYNTAX;
-        u->persist_now = u->persist_now || u->priority != event->priority.level;
+        u->persist_now |= u->priority != event->priority.level;
         u->priority = event->priority.level;
         return RH_OK;
     case RH_EVENT_METHOD:
@@ -192,16 +195,17 @@ static enum rh_error told_about(struct rh_engine *e, struct rh_upload *u,
     case RH_EVENT_RETRY:
         if (u->end == RH_UPLOAD_COMPLETED || u->end == RH_UPLOAD_CANCELLED)
             return RH_ERR_STATE;
+        if (u->end_reason == RH_REASON_CONFLICT && u->remote[0] != 0 &&
+            ((e->policy.traits & RH_TRAIT_NO_CANCEL) != 0 || !rh_upload_held(e, u)))
+            return RH_ERR_STATE; /* what the server has cannot be replaced */
         rh_upload_revive(e, u);
         return RH_OK;
-    case RH_EVENT_REMOVE:
+    default: /* REMOVE */
         if (!rh_upload_over(u))
             return RH_ERR_STATE;
         u->remove_wanted = true;
         u->erase_now = true;
         return RH_OK;
-    default:
-        return RH_ERR_SYNTAX;
     }
 }
 
@@ -256,7 +260,7 @@ static void told_leader(struct rh_engine *e)
     for (uint32_t i = 0; i < e->count; i++) {
         struct rh_upload *u = &e->uploads[e->order[i]];
         u->doubt = u->doubt || (u->remote[0] != 0 && !rh_upload_over(u));
-        u->erase_now = u->erase_now || u->erase_at_leader;
+        u->erase_now |= u->erase_at_leader;
         u->erase_at_leader = false;
     }
 }
@@ -266,7 +270,7 @@ static void told_left(struct rh_engine *e, rh_ms ms)
     e->left_until_ms = ms > RH_MS_NEVER - 1 - e->now_ms ? RH_MS_NEVER - 1 : e->now_ms + ms;
     for (uint32_t i = 0; i < e->count; i++) {
         struct rh_upload *u = &e->uploads[e->order[i]];
-        u->persist_now = u->persist_now || u->persist_at_ms != RH_MS_NEVER;
+        u->persist_now |= u->persist_at_ms != RH_MS_NEVER;
     }
     e->counters_now = e->counters_now || e->counters_at_ms != RH_MS_NEVER;
 }

@@ -19,6 +19,12 @@ uint64_t rh_upload_spooled(const struct rh_engine *engine, const struct rh_uploa
     return end > upload->spooled_seen ? end : upload->spooled_seen;
 }
 
+bool rh_upload_held(const struct rh_engine *engine, const struct rh_upload *upload)
+{
+    uint64_t size = upload->sealed ? upload->size : rh_upload_spooled(engine, upload);
+    return rh_segments_hold(&engine->segments, &upload->segments, (struct rh_range){0, size});
+}
+
 bool rh_upload_flying(const struct rh_engine *engine, const struct rh_upload *upload)
 {
     uint32_t index = rh_engine_index(engine, upload);
@@ -170,6 +176,7 @@ void rh_upload_anew(struct rh_engine *engine, struct rh_upload *upload)
     upload->doubt = false;
     upload->distrust = false;
     upload->recheck = false;
+    upload->cancel_wanted = false;
     upload->final_round = false;
     upload->poll_at_ms = RH_MS_NEVER;
 }
@@ -208,8 +215,7 @@ void rh_upload_stop(struct rh_engine *engine, struct rh_upload *upload)
         /* What had left may have been kept; and the answer to a create or finish is lost. */
         if (upload->remote[0] != 0)
             upload->doubt = true;
-        if (engine->policy.retry_parts && r->kind == RH_SEND_PART && r->attempts > 0 &&
-            !rh_upload_over(upload)) {
+        if (engine->policy.retry_parts && r->kind == RH_SEND_PART && r->attempts > 0) {
             r->phase = RH_REQUEST_WAITING;
             r->retry_at_ms = engine->now_ms;
         }
@@ -241,6 +247,7 @@ static void end(struct rh_engine *engine, struct rh_upload *upload, enum rh_uplo
     upload->poll_at_ms = RH_MS_NEVER;
     upload->need_token = false;
     upload->recheck = false;
+    upload->cancel_wanted = false;
     rh_count_end(engine, upload);
     rh_upload_changed(upload);
 }
@@ -268,6 +275,8 @@ void rh_upload_revive(struct rh_engine *engine, struct rh_upload *upload)
     forget_waiting(engine, upload);
     if (upload->end == RH_UPLOAD_FAILED) {
         rh_count_revive(engine, upload);
+        /* Asking again would find the same other bytes: they go, and ours go from the start. */
+        upload->cancel_wanted = upload->end_reason == RH_REASON_CONFLICT && upload->remote[0] != 0;
         upload->fault = RH_FAULT_NONE;
         upload->fault_part = 0;
         upload->end = RH_UPLOAD_PENDING;

@@ -128,7 +128,7 @@ static void videos_request(struct rh_wire_writer *w, const struct rh_action *act
     case RH_SEND_FINISH:
         finish(w, send, source, request);
         break;
-    case RH_SEND_CANCEL:
+    default: /* CANCEL */
         about_remote(w, "DELETE", send, source, request);
         break;
     }

@@ -25,7 +25,7 @@ struct bench {
     rh_ms now;
     rh_ms wake; /* asked for last, RH_MS_NEVER once it came */
     struct rh_action actions[BENCH_ACTIONS];
-    uint8_t records[BENCH_ACTIONS][512];
+    uint8_t records[BENCH_ACTIONS][4096];
     unsigned count;
 };
 

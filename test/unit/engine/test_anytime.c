@@ -23,6 +23,7 @@ struct subject {
     bool retried; /* since its last notice */
     bool whole;   /* the server vouched for all of it */
     bool shown;
+    bool conflict; /* other bytes were there once */
     enum rh_upload_state state;
     uint8_t promised[SIZE]; /* by a good receipt of this generation */
     bool let_go[SIZE];
@@ -90,7 +91,8 @@ static void check_send(struct play *p, const struct rh_action *a)
     must(p, p->leader && (p->online || p->policy.offline_is_attempt));
     must(p, a->send.token > p->token_last); /* no token twice */
     p->token_last = a->send.token;
-    must(p, (a->send.kind == RH_SEND_CANCEL) == s->cancelled);
+    /* What is not cancelled is deleted there after a conflict alone, to start anew. */
+    must(p, a->send.kind == RH_SEND_CANCEL ? s->cancelled || s->conflict : !s->cancelled);
     for (unsigned i = 0; i < FLIGHTS; i++) {
         struct flight *f = &p->flights[i];
         if (!f->used) {
@@ -145,6 +147,7 @@ static void check_notify(struct play *p, const struct rh_action *a)
     must(p, (a->notify.fault == RH_FAULT_NONE || a->notify.fault == RH_FAULT_VALIDATION) ==
                 !a->notify.fault_retryable);
     must(p, a->notify.sent_bytes >= a->notify.acked_bytes);
+    s->conflict |= to == RH_UPLOAD_FAILED && a->notify.reason == RH_REASON_CONFLICT;
     s->shown = true;
     s->state = to;
     s->retried = false;

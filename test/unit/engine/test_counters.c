@@ -213,6 +213,85 @@ static void nothing_personal_is_in_them(void **state)
     bench_free(b);
 }
 
+static void sign(uint8_t *bytes, size_t size)
+{
+    rh_le32_put(bytes + 8, (uint32_t)size);
+    rh_le64_put(bytes + size - 8, rh_crc64_update(0, bytes, size - 8));
+}
+
+/* Well signed, and all the same not what we write. */
+static void well_signed_nonsense_is_refused(void **state)
+{
+    (void)state;
+    static uint8_t bytes[RH_RECORD_MAX + 8];
+    struct bench *b = bench_new("sequential");
+    start(b, "a", 3000, 3000);
+    answer_done(b, find_send(b, 0), 3000);
+    struct rh_event event = record_of(b, "");
+    size_t size = event.record.bytes.size;
+    static const struct {
+        size_t at;
+        uint8_t value;
+        long more; /* bytes */
+        enum rh_error error;
+    } table[] = {
+        {4, 0, 0, RH_ERR_SYNTAX},                  /* format 0 */
+        {12 + 72, 200, 0, RH_ERR_SYNTAX},          /* more reasons than there are */
+        {12 + 72, 16, 0, RH_ERR_SYNTAX},           /* one fewer: bytes are left */
+        {4, 1, 1, RH_ERR_SYNTAX},                  /* a byte too much */
+        {4, 1, -1, RH_ERR_SYNTAX},                 /* one too few */
+        {4, 1, -160, RH_ERR_SYNTAX},               /* in the middle of the reasons */
+        {4, 1, (long)sizeof bytes, RH_ERR_SYNTAX}, /* longer than any */
+        {4, 1, 0, RH_OK},
+    };
+    struct bench *c = bench_new("sequential");
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        size_t total =
+            table[i].more == (long)sizeof bytes ? sizeof bytes : size + (size_t)table[i].more;
+        memset(bytes, 0, sizeof bytes);
+        memcpy(bytes, event.record.bytes.data, size < total ? size : total);
+        bytes[table[i].at] = table[i].value;
+        sign(bytes, total);
+        struct rh_event told = {.kind = RH_EVENT_RECORD};
+        told.record.bytes = (struct rh_bytes){bytes, total};
+        assert_int_equal(bench_try(c, told), table[i].error);
+        assert_int_equal(counted(c).completed, table[i].error == RH_OK);
+    }
+    bench_free(b);
+    bench_free(c);
+}
+
+static void counts_stop_at_their_ends_and_need_room(void **state)
+{
+    (void)state;
+    static uint8_t bytes[RH_RECORD_MAX];
+    size_t used;
+    struct bench *b = bench_new("sequential");
+    struct rh_tally tally;
+    assert_int_equal(rh_engine_tally(b->engine, rh_bytes_of("nobody"), &tally), RH_ERR_UNKNOWN);
+    a_smooth_upload(b, "a", 3000);
+    struct rh_counters c = counted(b);
+    assert_int_equal(rh_counters_encode(&c, bytes, sizeof bytes, &used), RH_OK);
+    assert_int_equal(rh_counters_encode(&c, bytes, used - 1, &used), RH_ERR_LIMIT);
+    struct rh_event left = {.kind = RH_EVENT_LEFT};
+    start(b, "b", 10, 10);
+    left.left.ms = 1000;
+    bench_tell(b, left);
+    struct rh_event event = record_of(b, "");
+    size_t size = event.record.bytes.size;
+    memcpy(bytes, event.record.bytes.data, size);
+    memset(bytes + size - 16, 0xff, 4); /* its pauses */
+    sign(bytes, size);
+    event.record.bytes = (struct rh_bytes){bytes, size};
+    struct bench *d = bench_new("sequential");
+    start(d, "a", 10, 10);
+    tell_kind(d, RH_EVENT_PAUSE, "a");
+    assert_int_equal(bench_try(d, event), RH_OK);
+    assert_true(counted(d).all.pauses == UINT32_MAX);
+    bench_free(b);
+    bench_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +302,8 @@ int main(void)
         cmocka_unit_test(they_are_written_with_care),
         cmocka_unit_test(broken_and_newer_records_do_no_harm),
         cmocka_unit_test(nothing_personal_is_in_them),
+        cmocka_unit_test(well_signed_nonsense_is_refused),
+        cmocka_unit_test(counts_stop_at_their_ends_and_need_room),
     };
     return cmocka_run_group_tests_name("counters", tests, NULL, NULL);
 }

@@ -182,9 +182,77 @@ static void a_full_pool_takes_nothing_and_loses_nothing(void **state)
     compare(&f);
 }
 
+static struct rh_ack ack_at(uint64_t offset, uint64_t length, bool crc_known)
+{
+    return (struct rh_ack){offset, length, pattern_crc(offset, length), crc_known, true, true};
+}
+
+static void ranges_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    struct rh_rng rng;
+    rh_rng_init(&rng, 5);
+    set_up(&f, &rng);
+    static const struct rh_range bad[] = {{5, 0}, {UINT64_MAX - 3, 5}};
+    for (unsigned i = 0; i < 2; i++) {
+        struct rh_ack ack = {.offset = bad[i].offset, .length = bad[i].length, .durable = true};
+        assert_int_equal(rh_ledger_cut(&f.books, bad[i]), RH_ERR_RANGE);
+        assert_int_equal(rh_ledger_add(&f.books, &ack), RH_ERR_RANGE);
+        assert_false(rh_ledger_replace(&f.books, &ack, i)); /* and in a list they say nothing */
+    }
+    struct rh_ack empty = {.offset = 7};
+    assert_false(rh_ledger_replace(&f.books, &empty, 1));
+    compare(&f);
+}
+
+/* Of what lies behind a full list nothing is known. */
+static void a_full_list_leaves_what_it_has_no_room_for(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    static struct rh_ack list[RH_RANGES_MAX];
+    struct rh_rng rng;
+    rh_rng_init(&rng, 5);
+    for (uint32_t count = RH_RANGES_MAX - 1; count <= RH_RANGES_MAX; count++) {
+        set_up(&f, &rng);
+        struct rh_ack last = ack_at(BYTES - 1, 1, false);
+        assert_int_equal(rh_ledger_add(&f.books, &last), RH_OK);
+        f.vouched[BYTES - 1] = count == RH_RANGES_MAX;
+        for (uint32_t i = 0; i < count; i++) {
+            list[i] = ack_at(i * 2, 1, false);
+            f.vouched[i * 2] = 1;
+        }
+        assert_false(rh_ledger_replace(&f.books, list, count));
+        compare(&f);
+    }
+}
+
+/* Without room for a split nothing is taken that is not so. */
+static void a_full_pool_costs_words_not_truth(void **state)
+{
+    (void)state;
+    static struct fixture f;
+    struct rh_rng rng;
+    rh_rng_init(&rng, 5);
+    set_up(&f, &rng);
+    rh_ledger_init(&f.ledger, f.interval_items, 1);
+    struct rh_ack all = ack_at(0, BYTES, false);
+    assert_int_equal(rh_ledger_add(&f.books, &all), RH_OK);
+    const struct rh_segment *second = &f.segment_items[f.segment_items[0].next];
+    struct rh_ack word = ack_at(second->offset, second->length, true);
+    assert_int_equal(rh_ledger_add(&f.books, &word), RH_ERR_LIMIT);
+    assert_true(rh_ledger_bytes(&f.books) < BYTES); /* less than was said, never more */
+    struct rh_range run;
+    assert_false(rh_ledger_safe_run(&f.books, 0, &run));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ranges_that_cannot_be_are_refused),
+        cmocka_unit_test(a_full_list_leaves_what_it_has_no_room_for),
+        cmocka_unit_test(a_full_pool_costs_words_not_truth),
         cmocka_unit_test(it_equals_a_bitmap),
         cmocka_unit_test(a_contradiction_is_not_taken),
         cmocka_unit_test(a_contradiction_that_shows_when_joined_is_taken_out),

@@ -25,7 +25,7 @@ static struct rh_policy plain(const char *name, uint32_t uploads, uint32_t parts
 static void take_many(struct fleet *f, unsigned count, uint32_t units)
 {
     for (unsigned i = 0; i < count; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "u%u", i);
         fleet_take(f, id, RH_PRIORITY_NORMAL, units);
     }

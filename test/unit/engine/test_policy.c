@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Each policy's schedule, read off the engine, against the table of the document that asks for it.
  */
+#include "base/rng.h"
 #include "bench.h"
+#include "engine/policy.h"
 
 #define MIB 1048576u
 
@@ -452,6 +454,47 @@ static void bulk_parts_follow_the_size_of_the_file(void **state)
     }
 }
 
+static void set(struct rh_policy *p, const char *field, uint32_t value)
+{
+    assert_int_equal(rh_policy_set(p, rh_bytes_of(field), value), RH_OK);
+}
+
+static void fields_of_every_type_are_set(void **state)
+{
+    (void)state;
+    struct rh_policy p = {0};
+    set(&p, "part_bytes", 77);
+    set(&p, "set_aside", 1);
+    set(&p, "backoff", RH_BACKOFF_POWER);
+    set(&p, "keep", RH_KEEP_FOR_GOOD);
+    set(&p, "coding", RH_CODING_ALWAYS);
+    set(&p, "metered", RH_METERED_WAIT);
+    assert_int_equal(p.part_bytes, 77);
+    assert_true(p.set_aside);
+    assert_int_equal(p.backoff, RH_BACKOFF_POWER);
+    assert_int_equal(p.keep, RH_KEEP_FOR_GOOD);
+    assert_int_equal(p.coding, RH_CODING_ALWAYS);
+    assert_int_equal(p.metered, RH_METERED_WAIT);
+}
+
+static void delays_at_their_edges(void **state)
+{
+    (void)state;
+    struct rh_rng rng;
+    rh_rng_init(&rng, 1);
+    struct rh_policy p = {.backoff = RH_BACKOFF_TABLE, .delay_ms = 700, .delay_ms_max = 300};
+    assert_int_equal(rh_policy_delay(&p, &rng, 3), 700); /* an empty table */
+    p.delays_count = 2;
+    p.delays_ms[0] = 10;
+    p.delays_ms[1] = 20;
+    assert_int_equal(rh_policy_delay(&p, &rng, 0), 10);
+    assert_int_equal(rh_policy_delay(&p, &rng, 9), 20);
+    p.backoff = RH_BACKOFF_FULL_JITTER;
+    assert_int_equal(rh_policy_delay(&p, &rng, 5), 700); /* a maximum below the least */
+    p.backoff = RH_BACKOFF_POWER;
+    assert_int_equal(rh_policy_delay(&p, &rng, 5), 300);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +512,8 @@ int main(void)
         cmocka_unit_test(retry_after_is_honoured),
         cmocka_unit_test(fields_are_set_by_name),
         cmocka_unit_test(every_number_is_the_documents),
+        cmocka_unit_test(fields_of_every_type_are_set),
+        cmocka_unit_test(delays_at_their_edges),
         cmocka_unit_test(what_counts_as_an_attempt),
         cmocka_unit_test(bulk_parts_follow_the_size_of_the_file),
     };

@@ -2,6 +2,7 @@
 /* Records: what survives, what is refused, and the golden files of each format. GOLDEN names their
  * folder. */
 #include "bench.h"
+#include "engine/state.h"
 
 #include <stdio.h>
 
@@ -298,6 +299,153 @@ static void a_crash_never_brings_a_cancelled_upload_back(void **state)
     }
 }
 
+static void rewrite(struct record *r, size_t size)
+{
+    r->size = size;
+    rh_le32_put(r->bytes + 8, (uint32_t)size);
+    resign(r);
+}
+
+/* Signed, but cut, too long, or with a head that is none. */
+static void well_signed_records_of_a_wrong_shape_are_refused(void **state)
+{
+    (void)state;
+    struct record good = make();
+    struct bench *b = asleep();
+    for (size_t size = 20; size < good.size; size++) {
+        struct record r = good;
+        rewrite(&r, size);
+        assert_int_equal(replay(b, &r), RH_ERR_SYNTAX);
+    }
+    struct record r = good;
+    rewrite(&r, good.size + 1);
+    assert_int_equal(replay(b, &r), RH_ERR_SYNTAX);
+    r = good;
+    r.bytes[4] = 0;
+    resign(&r);
+    assert_int_equal(replay(b, &r), RH_ERR_SYNTAX);
+    /* The texts: id, remote, generation, policy, method; then the sequence and the size. */
+    size_t at = 12;
+    for (unsigned i = 0; i < 5; i++)
+        at += 1u + good.bytes[at];
+    r = good;
+    memset(r.bytes + at, 0xff, 8);
+    resign(&r);
+    assert_int_equal(replay(b, &r), RH_ERR_SYNTAX);
+    r = good;
+    memset(r.bytes + at + 8, 0xff, 8); /* sealed, and of no size */
+    resign(&r);
+    assert_int_equal(replay(b, &r), RH_ERR_SYNTAX);
+    r = good;
+    memmove(r.bytes + 13, r.bytes + 19, r.size - 19); /* no id */
+    r.bytes[12] = 0;
+    rewrite(&r, good.size - 6);
+    assert_int_equal(replay(b, &r), RH_ERR_SYNTAX);
+    static uint8_t large[RH_RECORD_MAX + 100];
+    memcpy(large, good.bytes, good.size);
+    rh_le32_put(large + 8, sizeof large);
+    struct rh_event event = {.kind = RH_EVENT_RECORD};
+    event.record.bytes = (struct rh_bytes){large, sizeof large};
+    assert_int_equal(bench_try(b, event), RH_ERR_SYNTAX);
+    bench_free(b);
+}
+
+static void a_record_needs_a_place(void **state)
+{
+    (void)state;
+    struct record r = make();
+    struct rh_limits l = rh_limits_default;
+    l.uploads_max = 1;
+    struct bench *b = bench_of(rh_policy_find(rh_bytes_of("live")), &l);
+    tell_added(b, "other");
+    assert_int_equal(replay(b, &r), RH_ERR_LIMIT);
+    bench_free(b);
+}
+
+/* A shell that names no method takes what any began. */
+static void a_sender_without_a_method_goes_on_with_any(void **state)
+{
+    (void)state;
+    struct record r = make();
+    struct bench *b = bench_of(rh_policy_find(rh_bytes_of("live")), &rh_limits_default);
+    assert_int_equal(replay(b, &r), RH_OK);
+    tell_kind(b, RH_EVENT_LEADER, "");
+    tell_kind(b, RH_EVENT_RESUME, "take-1");
+    assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_ASK);
+    bench_free(b);
+}
+
+/* Cancelled, and the server was not told yet: by its own method it is, by another it cannot be. */
+static void a_cancel_that_is_owed_goes_on(void **state)
+{
+    (void)state;
+    struct record made = make();
+    struct bench *b = asleep();
+    struct record r = {.size = 0};
+    assert_int_equal(replay(b, &made), RH_OK);
+    tell_kind(b, RH_EVENT_CANCEL, "take-1");
+    const struct rh_action *a = find_action(b, RH_ACTION_PERSIST, "take-1");
+    assert_non_null(a);
+    r.size = a->persist.bytes.size;
+    memcpy(r.bytes, a->persist.bytes.data, r.size);
+    bench_free(b);
+    static const char *const methods[] = {"videos", "form"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct rh_policy p = *rh_policy_find(rh_bytes_of("live"));
+        strcpy(p.method, methods[i]);
+        b = bench_of(&p, &rh_limits_default);
+        assert_int_equal(replay(b, &r), RH_OK);
+        tell_kind(b, RH_EVENT_LEADER, "");
+        if (i == 0)
+            assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_CANCEL);
+        else
+            assert_null(find_send(b, 0));
+        bool erased = find_action(b, RH_ACTION_ERASE_RECORD, "take-1") != NULL;
+        assert_int_equal(erased, i == 1);
+        bench_free(b);
+    }
+    /* One of an upload that no server has a name for (none of ours writes it) sends nothing. */
+    size_t at = 13u + r.bytes[12];
+    size_t remote = r.bytes[at];
+    memmove(r.bytes + at + 1, r.bytes + at + 1 + remote, r.size - at - 1 - remote);
+    r.bytes[at] = 0;
+    rewrite(&r, r.size - remote);
+    b = asleep();
+    assert_int_equal(replay(b, &r), RH_OK);
+    tell_kind(b, RH_EVENT_LEADER, "");
+    assert_null(find_send(b, 0));
+    bench_free(b);
+}
+
+/* More acknowledged pieces than a record has room for: the rest is asked for again anyway. */
+static void a_record_holds_what_fits(void **state)
+{
+    (void)state;
+    static uint8_t bytes[RH_RECORD_MAX];
+    struct bench *b = bench_new("live");
+    const uint64_t pieces = 1000;
+    struct rh_event event = event_of(RH_EVENT_ADDED, "a");
+    event.now_ms = b->now;
+    event.added.size = pieces * 2;
+    assert_int_equal(rh_engine_tell(b->engine, &event), RH_OK);
+    struct rh_books books = rh_upload_books(b->engine, rh_engine_find(b->engine, rh_bytes_of("a")));
+    for (uint64_t i = 0; i < pieces; i++) {
+        struct rh_ack ack = {.offset = i * 2, .length = 1, .durable = true};
+        assert_int_equal(rh_ledger_add(&books, &ack), RH_OK);
+    }
+    size_t size = rh_record_write(b->engine, rh_engine_find(b->engine, rh_bytes_of("a")));
+    assert_true(size <= RH_RECORD_MAX);
+    memcpy(bytes, b->engine->record, size);
+    bench_free(b);
+    b = bench_new("live");
+    event = (struct rh_event){.kind = RH_EVENT_RECORD};
+    event.now_ms = b->now;
+    event.record.bytes = (struct rh_bytes){bytes, size};
+    assert_int_equal(rh_engine_tell(b->engine, &event), RH_OK);
+    assert_in_range(look(b, "a").acked_bytes, 300, pieces);
+    bench_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +458,11 @@ int main(void)
         cmocka_unit_test(golden_files_of_format_2_are_read),
         cmocka_unit_test(a_record_of_another_method_waits_for_it),
         cmocka_unit_test(a_crash_never_brings_a_cancelled_upload_back),
+        cmocka_unit_test(well_signed_records_of_a_wrong_shape_are_refused),
+        cmocka_unit_test(a_record_needs_a_place),
+        cmocka_unit_test(a_sender_without_a_method_goes_on_with_any),
+        cmocka_unit_test(a_cancel_that_is_owed_goes_on),
+        cmocka_unit_test(a_record_holds_what_fits),
     };
     return cmocka_run_group_tests_name("record", tests, NULL, NULL);
 }

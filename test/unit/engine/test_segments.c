@@ -189,6 +189,26 @@ static void shortcuts_change_no_answer(void **state)
     }
 }
 
+static void nothing_is_found_where_nothing_is(void **state)
+{
+    (void)state;
+    struct rh_segment items[2];
+    struct rh_segments pool;
+    struct rh_segment_list list;
+    rh_segments_init(&pool, items, 2);
+    rh_segment_list_init(&list);
+    rh_segments_near(&pool, &list, 5);
+    assert_null(rh_segments_at(&pool, &list, 0));
+    assert_false(rh_segments_hold(&pool, &list, (struct rh_range){0, 1}));
+    assert_true(rh_segments_hold(&pool, &list, (struct rh_range){0, 0}));
+    struct rh_segment s = {.offset = 10, .length = 5, .held = true};
+    assert_int_equal(rh_segments_append(&pool, &list, &s), RH_OK);
+    assert_null(rh_segments_at(&pool, &list, 9));
+    assert_ptr_equal(rh_segments_at(&pool, &list, 14), &items[0]);
+    assert_null(rh_segments_at(&pool, &list, 15));
+    assert_false(rh_segments_hold(&pool, &list, (struct rh_range){15, 1}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +219,7 @@ int main(void)
         cmocka_unit_test(segments_come_in_order),
         cmocka_unit_test(runs_skip_what_is_not_held),
         cmocka_unit_test(shortcuts_change_no_answer),
+        cmocka_unit_test(nothing_is_found_where_nothing_is),
     };
     return cmocka_run_group_tests_name("segments", tests, NULL, NULL);
 }

@@ -52,7 +52,7 @@ static void promises_hold_and_everything_completes(void **state)
         one(strtoull(only, NULL, 10), WORLD_ALL, &crashes);
         return;
     }
-    uint64_t count = many != NULL ? strtoull(many, NULL, 10) : 300;
+    uint64_t count = many != NULL ? strtoull(many, NULL, 10) : 100;
     for (uint64_t seed = 1; seed <= count; seed++)
         one(seed, WORLD_ALL, &crashes);
     assert_true(crashes > count / 4); /* the storm is one */

@@ -17,25 +17,12 @@ static uint8_t byte_at(const struct world_upload *u, uint64_t at)
 
 static uint64_t crc_of(const struct world_upload *u, uint64_t offset, uint64_t length)
 {
-    uint8_t bytes[8192];
-    uint64_t crc = 0;
-    while (length > 0) {
-        size_t n = length < sizeof bytes ? (size_t)length : sizeof bytes;
-        for (size_t i = 0; i < n; i++)
-            bytes[i] = byte_at(u, offset + i);
-        crc = rh_crc64_update(crc, bytes, n);
-        offset += n;
-        length -= n;
-    }
-    return crc;
+    return rh_crc64_update(0, u->bytes + offset, (size_t)length);
 }
 
 static bool all_durable(const struct world_upload *u, uint64_t offset, uint64_t length)
 {
-    for (uint64_t i = 0; i < length; i++)
-        if (!u->durable[offset + i])
-            return false;
-    return true;
+    return memchr(u->durable + offset, false, (size_t)length) == NULL;
 }
 
 static void broke(struct world *w, const char *promise)
@@ -336,13 +323,18 @@ static void add_ack(struct rh_response *r, const struct world_upload *u, uint64_
         (struct rh_ack){offset, length, crc_of(u, offset, length), true, kept, true};
 }
 
+/* Where bytes stop to be durable, or begin to. */
+static uint32_t run_end(const struct world_upload *u, uint32_t at, bool durable)
+{
+    const uint8_t *end = memchr(u->durable + at, !durable, u->size - at);
+    return end == NULL ? u->size : (uint32_t)(end - u->durable);
+}
+
 static void list_durable(struct rh_response *r, const struct world_upload *u)
 {
     r->listed = true;
     for (uint32_t at = 0; at < u->size;) {
-        uint32_t end = at;
-        while (end < u->size && u->durable[end])
-            end++;
+        uint32_t end = run_end(u, at, true);
         if (end > at)
             add_ack(r, u, at, end - at, true);
         at = end + 1;
@@ -386,9 +378,7 @@ static void serve_finish(struct rh_response *r, struct world_upload *u, const st
     }
     r->outcome = RH_OUTCOME_INCOMPLETE;
     for (uint32_t at = 0; at < u->size && r->missing_count < RH_RANGES_MAX;) {
-        uint32_t end = at;
-        while (end < u->size && !u->durable[end])
-            end++;
+        uint32_t end = run_end(u, at, false);
         if (end > at)
             r->missing[r->missing_count++] = (struct rh_range){at, end - at};
         at = end + 1;
@@ -596,14 +586,19 @@ void world_init(struct world *w, uint64_t seed, const char *policy, uint32_t fau
         u->size = (uint32_t)(1 + rh_rng_below(&w->rng, WORLD_BYTES));
         u->next_ms = 1000 + i * 7000 + rh_rng_below(&w->rng, 3000);
         u->durable = calloc(1, u->size);
+        u->bytes = malloc(u->size);
+        for (uint32_t at = 0; at < u->size; at++)
+            u->bytes[at] = byte_at(u, at);
     }
     tell_kind(w, RH_EVENT_LEADER);
 }
 
 void world_finish(struct world *w)
 {
-    for (unsigned i = 0; i < WORLD_UPLOADS; i++)
+    for (unsigned i = 0; i < WORLD_UPLOADS; i++) {
         free(w->uploads[i].durable);
+        free(w->uploads[i].bytes);
+    }
     free(w->memory);
 }
 

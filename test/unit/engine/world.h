@@ -52,6 +52,7 @@ struct world_upload {
     uint32_t incarnation;
     bool done;
     uint8_t *durable; /* one per byte */
+    uint8_t *bytes;
 };
 
 struct world_flight {
