@@ -47,7 +47,8 @@ void rh_chunk_put(struct rh_vault *v, struct rh_upload *u, struct rh_chunk_row r
         memmove(&u->chunks[place + 1], &u->chunks[place],
                 (u->chunk_count - place) * sizeof *u->chunks);
         u->chunk_count++;
-    } else if (u->chunks[place].waiting) {
+    } else {
+        RH_ASSERT(u->chunks[place].waiting); /* what is in place stays as it is */
         u->waiting_bytes -= u->chunks[place].length;
     }
     u->chunks[place] = row;
@@ -144,18 +145,6 @@ bool rh_chunk_admit(struct rh_vault *v, struct rh_op *op)
     return true;
 }
 
-static bool in_place_is_taken(const struct rh_op *op)
-{
-    RH_LIST_EACH(node, &op->upload->writers)
-    {
-        const struct rh_op *other = RH_LIST_ENTRY(node, struct rh_op, in_upload);
-        if (other != op && other->in_place_chunk && other->stage >= RH_OP_GRANTED &&
-            other->stage < RH_OP_APPLIED)
-            return true;
-    }
-    return op->upload->stitching;
-}
-
 void rh_chunk_plan(struct rh_vault *v, struct rh_op *op)
 {
     const struct rh_upload *u = op->upload;
@@ -164,8 +153,9 @@ void rh_chunk_plan(struct rh_vault *v, struct rh_op *op)
     struct rh_grant_span span = {.offset = 0, .length = request->length, .compare = there != NULL};
     (void)v;
     op->compare_chunk = there != NULL;
+    /* Whoever else writes the next one in place has its index: they take turns. */
     op->in_place_chunk =
-        there == NULL && request->chunk_index == u->row.chunk_next && !in_place_is_taken(op);
+        there == NULL && request->chunk_index == u->row.chunk_next && !u->stitching;
     if (there != NULL)
         span.length = there->length;
     if (op->in_place_chunk)

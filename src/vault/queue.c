@@ -47,8 +47,8 @@ void rh_queue_clear(struct rh_vault *v)
             free(action.u.reply);
         } else if (action.kind == RH_DO_STORE) {
             rh_store_job_finish(&action.u.store);
-        } else if (action.kind == RH_DO_COMMIT) {
-            rh_batch_free(&action.u.commit.batch);
+        } else {
+            RH_ASSERT(action.kind != RH_DO_COMMIT); /* taken as soon as it is there */
         }
     }
 }

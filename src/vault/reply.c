@@ -20,9 +20,8 @@ void rh_vault_reply_finish(struct rh_vault_reply *reply)
 
 enum rh_reply_code rh_reply_code_of(enum rh_error error)
 {
+    RH_ASSERT(error != RH_OK);
     switch (error) {
-    case RH_OK:
-        return RH_REPLY_OK;
     case RH_ERR_FULL:
         return RH_REPLY_FULL;
     case RH_ERR_LIMIT:

@@ -17,7 +17,7 @@ struct rh_session *rh_session_peek(struct rh_vault *v, const char *id)
     struct rh_map_node *node = rh_map_first(&v->sessions, hash_session(v, id));
     for (; node != NULL; node = rh_map_same(node)) {
         struct rh_session *s = RH_LIST_ENTRY(node, struct rh_session, by_id);
-        if (strcmp(s->row.id, id) == 0)
+        if (strcmp(s->row.id, id) == 0) /* no test: else two of one 64-bit hash */
             return s;
     }
     return NULL;
@@ -165,7 +165,6 @@ void rh_session_get_run(struct rh_vault *v, struct rh_op *op)
 {
     op->request->upload[0] = '\0';
     op->request->name[0] = '\0';
-    enum rh_found found = rh_upload_find(v, op);
-    if (found == RH_FOUND || found == RH_ABSENT)
+    if (rh_upload_find(v, op) == RH_ABSENT) /* no upload is called "" */
         rh_reply(v, op, op->session != NULL ? RH_REPLY_OK : RH_REPLY_UNKNOWN_SESSION, NULL);
 }

@@ -37,7 +37,7 @@ struct rh_upload *rh_upload_by_id(struct rh_vault *v, const char *id)
     struct rh_map_node *node = rh_map_first(&v->uploads, hash_id(v, id));
     for (; node != NULL; node = rh_map_same(node)) {
         struct rh_upload *u = RH_LIST_ENTRY(node, struct rh_upload, by_id);
-        if (strcmp(u->row.id, id) == 0)
+        if (strcmp(u->row.id, id) == 0) /* no test: else two of one 64-bit hash */
             return u;
     }
     return NULL;
@@ -48,7 +48,8 @@ struct rh_upload *rh_upload_by_name(struct rh_vault *v, const char *session, con
     struct rh_map_node *node = rh_map_first(&v->names, hash_name(v, session, name));
     for (; node != NULL; node = rh_map_same(node)) {
         struct rh_upload *u = RH_LIST_ENTRY(node, struct rh_upload, by_name);
-        if (strcmp(u->row.name, name) == 0 && strcmp(u->row.session, session) == 0)
+        bool same = strcmp(u->row.name, name) == 0;
+        if (same && strcmp(u->row.session, session) == 0) /* no test: else two of one hash */
             return u;
     }
     return NULL;
@@ -349,11 +350,12 @@ enum rh_found rh_upload_find(struct rh_vault *v, struct rh_op *op)
         op->session = s;
         s->pins++;
     }
-    if (!s->loaded && (!op->looked || op->looked_error == RH_OK)) {
+    if (!s->loaded && !op->looked) {
         rh_session_load(v, s, &op->waiter, looked);
         return RH_WAITS;
     }
     if (!s->loaded) {
+        RH_ASSERT(op->looked_error != RH_OK); /* nobody waits between the look and here */
         bool unknown = op->looked_error == RH_ERR_UNKNOWN;
         rh_reply(v, op, unknown ? RH_REPLY_UNKNOWN_SESSION : RH_REPLY_INTERNAL,
                  unknown ? "no such session" : "the catalog could not be read");

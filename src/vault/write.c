@@ -37,9 +37,7 @@ void rh_write_leave(struct rh_vault *v, struct rh_op *op)
 void rh_write_end(struct rh_vault *v, struct rh_op *op, enum rh_reply_code code,
                   const char *message)
 {
-    if (op->extent != NULL)
-        rh_extent_release(v, op->extent);
-    op->extent = NULL;
+    RH_ASSERT(op->extent == NULL); /* it comes with the grant, after which nothing is refused */
     rh_reply(v, op, code, message);
 }
 
@@ -133,12 +131,7 @@ static bool geometry_fits(const struct rh_op *op, enum rh_geometry geometry)
         return true;
     if (u->row.state != RH_UPLOAD_OPEN || u->acked.count > 0 || u->chunk_count > 0)
         return false;
-    RH_LIST_EACH(node, &u->writers)
-    {
-        if (RH_LIST_ENTRY(node, struct rh_op, in_upload) != op)
-            return false;
-    }
-    return true;
+    return rh_list_is_empty(&u->writers);
 }
 
 static bool is_stale(const struct rh_op *op)
@@ -156,10 +149,8 @@ static const char *message_of(enum rh_reply_code code)
         return "the total differs from the one declared before, or from what has arrived";
     case RH_REPLY_OUT_OF_RANGE:
         return "this lies beyond the end of the video";
-    case RH_REPLY_TOO_LARGE:
-        return "larger than this server keeps";
     default:
-        return NULL;
+        return "larger than this server keeps";
     }
 }
 
@@ -205,7 +196,8 @@ static bool overlap(const struct rh_op *a, const struct rh_op *b)
 {
     const struct rh_vault_request *x = a->request;
     const struct rh_vault_request *y = b->request;
-    if (is_chunk(x) || is_chunk(y))
+    RH_ASSERT(is_chunk(x) == is_chunk(y)); /* an upload has one geometry while it has writers */
+    if (is_chunk(x))
         return x->chunk_index == y->chunk_index;
     return x->offset < end_of(y) && y->offset < end_of(x);
 }
@@ -297,7 +289,7 @@ static uint64_t bound_of(const struct rh_vault *v, struct rh_op *op, uint64_t co
     uint64_t room = v->limits.upload_bytes_max > start ? v->limits.upload_bytes_max - start : 0;
     uint64_t left = rh_space_left(v);
     op->short_of_space = left < room;
-    return op->short_of_space && left < UINT64_MAX - compared ? left + compared : room;
+    return op->short_of_space ? left + compared : room;
 }
 
 /* Whether it may become one more interval. What goes on from one that is there never does, so that

@@ -68,7 +68,7 @@ static void judge_whole(struct rh_op *op)
 
 static void judge(struct rh_op *op)
 {
-    switch (op->written.end) {
+    switch (op->written.end) { /* no test: there is no other end */
     case RH_WRITTEN_WHOLE:
         judge_whole(op);
         break;

@@ -238,11 +238,12 @@ static void draining_waits_for_jobs_reads_and_commits(void **state)
         world_restart(w, false);
         w->hold_verb[RH_STORE_SPACE] = what == 0;
         w->hold_commits = what == 1;
-        if (what == 2) {
+        if (what == 2) { /* while it starts */
+            uint8_t entropy[32] = {1};
             w->hold_reads = true;
-            struct rh_vault_request *request = request_new(w, RH_REQUEST_SESSION_GET);
-            strcpy(request->session, f->session);
-            (void)ask(w, request);
+            rh_vault_destroy(w->vault);
+            w->vault = rh_vault_create(&w->limits, entropy);
+            world_pump(w);
         } else {
             world_pass(w, 61); /* the ticks are to be persisted, the space is asked for */
         }
@@ -292,6 +293,9 @@ static void what_was_not_taken_is_freed_with_the_vault(void **state)
     struct rh_vault_request *request = of(f, RH_REQUEST_GET);
     only_tell(w, RH_HAS_REQUEST, request);
     only_tell(w, RH_HAS_REQUEST, request_new(w, RH_REQUEST_SESSION_CREATE));
+    request = request_new(w, RH_REQUEST_SESSION_GET); /* a question to the catalog */
+    strcpy(request->session, "3f2b8c1e-5d4a-4f6b-9e8d-7c6b5a493827");
+    only_tell(w, RH_HAS_REQUEST, request);
     uint64_t entropy = w->entropy;
     world_restart(w, false); /* a sanitizer would tell of what is left */
     assert_true(w->entropy > entropy);
@@ -338,6 +342,42 @@ static void sessions_in_use_stay_in_memory(void **state)
     assert_int_equal(put(w, f->id, 0, data, KIB), RH_REPLY_OK);
 }
 
+static void what_is_lost_stays_until_its_file_is_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    char ids[8][RH_ID_TEXT_MAX];
+    for (size_t i = 0; i < 8; i++) {
+        char name[] = "c0";
+        name[1] = (char)('0' + i);
+        assert_int_equal(put_chunk(w, f->session, name, 1, NO, data, 8), RH_REPLY_OK);
+        struct rh_vault_request *request = request_new(w, RH_REQUEST_GET);
+        strcpy(request->session, f->session);
+        strcpy(request->name, name);
+        strcpy(ids[i], ask_answer(w, request)->upload.id);
+        rh_store_model_fail(w->store, RH_STORE_STITCH, RH_ERR_CHECKSUM);
+        assert_int_equal(put_chunk(w, f->session, name, 0, NO, data, 8), RH_REPLY_OK);
+    }
+    assert_int_equal(rh_store_model_open_count(w->store), 8);
+    size_t reads = w->reads;
+    assert_int_equal(get(w, ids[0])->upload.state, RH_UPLOAD_LOST);
+    assert_int_equal(w->reads, reads); /* it is in memory */
+    world_pass(w, 60);
+    assert_int_equal(rh_store_model_open_count(w->store), 0);
+    assert_int_equal(get(w, ids[0])->upload.state, RH_UPLOAD_LOST);
+    assert_int_equal(w->reads, reads + 1); /* it was not any more */
+}
+
+static void nothing_expires_where_that_is_turned_off(void **state)
+{
+    struct fixture *f = *state;
+    f->w.limits.expire_after_ticks = 0;
+    world_restart(&f->w, false);
+    world_time(&f->w, (rh_ms)80 * 24 * 3600 * 1000, (int64_t)80 * 24 * 3600 * 1000);
+    world_pass(&f->w, 3700); /* past what a jump of the clock suspends */
+    assert_int_equal(get(&f->w, f->id)->upload.state, RH_UPLOAD_OPEN);
+}
+
 /* ---- The map ---- */
 
 static void the_map_keeps_those_of_one_hash_apart(void **state)
@@ -348,11 +388,11 @@ static void the_map_keeps_those_of_one_hash_apart(void **state)
     assert_null(rh_map_first(&map, 1));
     assert_null(rh_map_any(&map));
     for (uint64_t i = 0; i < 200; i++)
-        rh_map_add(&map, &nodes[i], i % 3 * 64); /* all in one bucket at first */
+        rh_map_add(&map, &nodes[i], i % 3 << 20); /* all in one bucket */
     assert_int_equal(map.count, 200);
     for (uint64_t hash = 0; hash < 3; hash++) {
         size_t count = 0;
-        for (struct rh_map_node *node = rh_map_first(&map, hash * 64); node != NULL;
+        for (struct rh_map_node *node = rh_map_first(&map, hash << 20); node != NULL;
              node = rh_map_same(node)) {
             assert_int_equal(((size_t)(node - nodes)) % 3, hash);
             count++;
@@ -361,7 +401,7 @@ static void the_map_keeps_those_of_one_hash_apart(void **state)
     }
     for (size_t i = 0; i < 200; i++)
         rh_map_remove(&map, &nodes[i]);
-    assert_null(rh_map_first(&map, 64));
+    assert_null(rh_map_first(&map, 1 << 20));
     rh_map_finish(&map);
 }
 
@@ -385,6 +425,8 @@ int main(void)
         T(what_was_not_taken_is_freed_with_the_vault),
         T(what_is_in_use_stays_in_memory),
         T(sessions_in_use_stay_in_memory),
+        T(what_is_lost_stays_until_its_file_is_closed),
+        T(nothing_expires_where_that_is_turned_off),
         cmocka_unit_test(the_map_keeps_those_of_one_hash_apart),
     };
     return cmocka_run_group_tests_name("machine", tests, NULL, NULL);

@@ -122,6 +122,33 @@ static void a_body_longer_than_all_that_is_kept_is_too_large(void **state)
     assert_int_equal(get(&f->w, f->id)->upload.received, 0);
 }
 
+static void a_body_of_unknown_length_ends_with_the_video(void **state)
+{
+    struct fixture *f = *state;
+    struct rh_vault_request *request = write_of(&f->w, f->id, 0, NO);
+    request->total = 2 * KIB;
+    uint64_t op = ask(&f->w, request);
+    assert_int_equal(granted(&f->w, op)->bytes_max, 2 * KIB);
+    body(&f->w, op, data, 3 * KIB, RH_WRITTEN_WHOLE);
+    assert_int_equal(answer(&f->w, op)->code, RH_REPLY_OUT_OF_RANGE);
+    request = write_of(&f->w, f->id, 0, NO);
+    request->final = true;
+    op = ask(&f->w, request);
+    body(&f->w, op, data, 2 * KIB, RH_WRITTEN_WHOLE);
+    assert_int_equal(answer(&f->w, op)->code, RH_REPLY_OK);
+    assert_object(&f->w, f->id, data, 2 * KIB);
+    assert_int_equal(ask_code(f, chunk_of(&f->w, f->session, "take1", 0, 2)), RH_REPLY_STATE);
+}
+
+static void beyond_the_largest_video_no_byte_is_taken(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t op = ask(&f->w, write_of(&f->w, f->id, BYTES_MAX, NO));
+    assert_int_equal(granted(&f->w, op)->bytes_max, 0);
+    body(&f->w, op, data, 1, RH_WRITTEN_WHOLE);
+    assert_int_equal(answer(&f->w, op)->code, RH_REPLY_TOO_LARGE);
+}
+
 static void a_total_that_comes_meanwhile_ends_an_endless_body(void **state)
 {
     struct fixture *f = *state;
@@ -372,6 +399,8 @@ int main(void)
         T(the_end_of_an_endless_body_must_be_the_end),
         T(an_endless_body_that_breaks_fixes_no_total),
         T(a_body_longer_than_all_that_is_kept_is_too_large),
+        T(a_body_of_unknown_length_ends_with_the_video),
+        T(beyond_the_largest_video_no_byte_is_taken),
         T(a_total_that_comes_meanwhile_ends_an_endless_body),
         T(the_other_geometry_is_refused_while_somebody_writes),
         T(a_chunk_of_no_session_is_refused),

@@ -263,6 +263,58 @@ static void empty_chunks_that_waited_need_no_copies(void **state)
     assert_object(&f->w, reply->upload.id, data, KIB);
 }
 
+static void an_empty_chunk_whose_turn_came_meanwhile_goes_in_place(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    uint64_t op = ask(w, chunk_of(w, f->session, "v", 1, NO)); /* too early when it begins */
+    assert_int_equal(chunk(f, 0, KIB), RH_REPLY_OK);
+    body(w, op, data, 0, RH_WRITTEN_WHOLE);
+    assert_int_equal(answer(w, op)->code, RH_REPLY_OK);
+    assert_true(answer(w, op)->has_receipt);
+    assert_int_equal(answer(w, op)->receipt.offset, KIB);
+    assert_int_equal(chunk(f, 2, KIB), RH_REPLY_OK);
+    assert_int_equal(w->jobs[RH_STORE_STITCH], 0);
+}
+
+static void stitching_ends_where_the_video_is_lost_meanwhile(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    for (uint64_t i = 1; i < 70; i++) /* more than are copied in one round */
+        assert_int_equal(put_chunk(w, f->session, "v", i, NO, data, 8), RH_REPLY_OK);
+    w->hold_verb[RH_STORE_STITCH] = true;
+    assert_int_equal(put_chunk(w, f->session, "v", 0, NO, data, 8), RH_REPLY_OK);
+    strcpy(f->id, ask_answer(w, named(f, RH_REQUEST_GET, "v"))->upload.id);
+    w->hold_verb[RH_STORE_SYNC] = true;
+    uint64_t op = ask(w, chunk_of(w, f->session, "v", 80, NO));
+    body(w, op, data, 8, RH_WRITTEN_WHOLE);
+    rh_store_model_fail(w->store, RH_STORE_BEGIN, RH_ERR_UNKNOWN);
+    assert_int_equal(code_of(f, chunk_of(w, f->session, "v", 90, NO)), RH_REPLY_GONE);
+    size_t stitches = w->jobs[RH_STORE_STITCH];
+    go_on(w);
+    assert_int_equal(answer(w, op)->code, RH_REPLY_GONE);
+    assert_int_equal(w->jobs[RH_STORE_STITCH] - stitches, 64); /* no second round */
+    assert_int_equal(get(w, f->id)->upload.state, RH_UPLOAD_LOST);
+}
+
+static void a_file_that_opens_while_the_video_is_finished_closes_again(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    assert_int_equal(put(w, f->id, 0, data, KIB), RH_REPLY_OK);
+    world_restart(w, false);
+    w->hold_verb[RH_STORE_BEGIN] = true;
+    uint64_t part = ask(w, write_of(w, f->id, KIB, KIB));
+    uint64_t finish = ask(w, of(f, RH_REQUEST_FINISH));
+    go_on(w);
+    assert_int_equal(answer(w, finish)->code, RH_REPLY_OK);
+    assert_true(answer(w, part)->code == RH_REPLY_OUT_OF_RANGE ||
+                answer(w, part)->code == RH_REPLY_STATE);
+    assert_int_equal(rh_store_model_open_count(w->store), 0);
+    assert_object(w, f->id, data, KIB);
+}
+
 static void a_retry_of_what_is_lost_meanwhile_does_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -549,12 +601,19 @@ static void what_is_being_deleted_does_not_expire(void **state)
 {
     struct fixture *f = *state;
     struct world *w = &f->w;
-    w->hold_verb[RH_STORE_DROP] = true;
-    uint64_t op = ask(w, of(f, RH_REQUEST_DELETE));
-    world_pass(w, 2 * AGE);
-    assert_int_equal(world_held(w, RH_DO_STORE), 1); /* one DROP, not two */
-    go_on(w);
-    assert_int_equal(answer(w, op)->code, RH_REPLY_OK);
+    static const enum rh_store_verb verbs[] = {RH_STORE_CLOSE, RH_STORE_DROP};
+    for (size_t i = 0; i < 2; i++) {
+        make_upload(w, f->session, i == 0 ? "c" : "d", NO, f->id);
+        uint64_t part = ask(w, write_of(w, f->id, 0, 100)); /* a file, and nothing in it */
+        body(w, part, data, 0, RH_WRITTEN_BROKEN);
+        w->hold_verb[verbs[i]] = true;
+        uint64_t op = ask(w, of(f, RH_REQUEST_DELETE));
+        world_time(w, 2 * AGE * 1000, 2 * AGE * 1000);
+        world_pass(w, 100);
+        go_on(w);
+        assert_int_equal(answer(w, op)->code, RH_REPLY_OK);
+        assert_null(rh_catalog_model_upload(w->catalog, f->id));
+    }
 }
 
 static void bytes_that_cannot_be_removed_are_told_of(void **state)
@@ -596,6 +655,9 @@ int main(void)
         T(a_chunk_that_arrives_while_the_video_is_lost_is_gone),
         T(a_file_that_is_gone_when_stitching_goes_on_is_lost),
         T(empty_chunks_that_waited_need_no_copies),
+        T(an_empty_chunk_whose_turn_came_meanwhile_goes_in_place),
+        T(stitching_ends_where_the_video_is_lost_meanwhile),
+        T(a_file_that_opens_while_the_video_is_finished_closes_again),
         T(a_retry_of_what_is_lost_meanwhile_does_nothing),
         T(a_video_that_cannot_be_prepared),
         T(a_chunk_that_rotted_is_not_sealed),
