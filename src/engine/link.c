@@ -38,18 +38,18 @@ void rh_link_begin(const struct rh_engine *engine, struct rh_upload *upload)
     }
 }
 
-enum rh_error rh_link_method(struct rh_engine *engine, struct rh_upload *upload, const char *name)
+enum rh_error rh_link_method(struct rh_engine *engine, struct rh_upload *upload,
+                             struct rh_bytes name)
 {
-    size_t size = rh_str_size(name);
-    if (size == 0 || size > RH_METHOD_MAX)
+    if (name.size == 0 || name.size > RH_METHOD_MAX)
         return RH_ERR_SYNTAX;
-    if (rh_bytes_equal_str(rh_bytes_of(name), upload->method))
+    if (rh_bytes_equal_str(name, upload->method))
         return RH_OK;
     if (rh_upload_over(upload) || !rh_upload_held(engine, upload))
         return RH_ERR_STATE;
     rh_upload_anew(engine, upload);
     rh_mem_set(upload->method, 0, sizeof upload->method);
-    rh_mem_copy(upload->method, name, size);
+    rh_mem_copy(upload->method, name.data, name.size);
     upload->geometry = 0;
     rh_upload_changed(upload);
     return RH_OK;

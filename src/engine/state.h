@@ -267,7 +267,7 @@ bool rh_link_open(const struct rh_engine *engine);
 /* Bytes that can still leave in the time that is left to live; UINT64_MAX without such a time. */
 uint64_t rh_link_fits(const struct rh_engine *engine);
 /* Another method shall send the upload. RH_ERR_STATE. */
-enum rh_error rh_link_method(struct rh_engine *engine, struct rh_upload *upload, const char *name);
+enum rh_error rh_link_method(struct rh_engine *engine, struct rh_upload *upload, struct rh_bytes name);
 
 /* ---- plan.c ---- */
 /* The next request to send, if there is one. */

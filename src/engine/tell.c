@@ -189,7 +189,7 @@ static enum rh_error told_about(struct rh_engine *e, struct rh_upload *u,
         u->priority = event->priority.level;
         return RH_OK;
     case RH_EVENT_METHOD:
-        return rh_link_method(e, u, event->method.name);
+        return rh_link_method(e, u, text_of(event->method.name, sizeof event->method.name));
     case RH_EVENT_CANCEL:
         return told_cancel(e, u);
     case RH_EVENT_RETRY:

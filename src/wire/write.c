@@ -7,8 +7,7 @@
 
 void rh_wire_fail(struct rh_wire_writer *w, enum rh_error error)
 {
-    if (w->error == RH_OK)
-        w->error = error;
+    w->error = error;
 }
 
 void rh_wire_put_bytes(struct rh_wire_writer *w, struct rh_bytes bytes)

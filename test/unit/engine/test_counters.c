@@ -240,14 +240,18 @@ static void well_signed_nonsense_is_refused(void **state)
         {12 + 72, 16, 0, RH_ERR_SYNTAX},           /* one fewer: bytes are left */
         {4, 1, 1, RH_ERR_SYNTAX},                  /* a byte too much */
         {4, 1, -1, RH_ERR_SYNTAX},                 /* one too few */
+        {4, 1, -RH_RECORD_MAX, RH_ERR_SYNTAX},     /* before it says how many reasons there are */
         {4, 1, -160, RH_ERR_SYNTAX},               /* in the middle of the reasons */
         {4, 1, (long)sizeof bytes, RH_ERR_SYNTAX}, /* longer than any */
         {4, 1, 0, RH_OK},
     };
     struct bench *c = bench_new("sequential");
     for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
-        size_t total =
-            table[i].more == (long)sizeof bytes ? sizeof bytes : size + (size_t)table[i].more;
+        size_t total = size + (size_t)table[i].more;
+        if (table[i].more == (long)sizeof bytes)
+            total = sizeof bytes;
+        if (table[i].more == -RH_RECORD_MAX)
+            total = 60;
         memset(bytes, 0, sizeof bytes);
         memcpy(bytes, event.record.bytes.data, size < total ? size : total);
         bytes[table[i].at] = table[i].value;

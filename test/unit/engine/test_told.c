@@ -288,6 +288,32 @@ static void room_for_uploads_is_made_with_care(void **state)
     bench_free(b);
 }
 
+/* Each thing that it owes keeps its place: its record, and that it is told. */
+static void an_upload_that_owes_something_does_not_give_way(void **state)
+{
+    (void)state;
+    struct rh_limits l = rh_limits_default;
+    l.uploads_max = 1;
+    struct bench *b = bench_of(rh_policy_find(rh_bytes_of("live")), &l);
+    tell_kind(b, RH_EVENT_LEADER, "");
+    start(b, "a", 10, 10);
+    struct rh_event done = {.kind = RH_EVENT_RESPONSE};
+    done.response.token = find_send(b, 0)->send.token;
+    done.response.outcome = RH_OUTCOME_DONE;
+    done.response.acks_count = 1;
+    done.response.acks[0] = (struct rh_ack){0, 10, pattern_crc(0, 10), true, true, true};
+    tell_only(b, done);
+    struct rh_event added = event_of(RH_EVENT_ADDED, "b");
+    added.now_ms = b->now;
+    static struct rh_action action;
+    assert_int_equal(rh_engine_tell(b->engine, &added), RH_ERR_LIMIT);
+    while (rh_engine_next(b->engine, &action) && action.kind != RH_ACTION_NOTIFY)
+        assert_int_equal(rh_engine_tell(b->engine, &added), RH_ERR_LIMIT);
+    assert_int_equal(action.kind, RH_ACTION_NOTIFY);
+    assert_int_equal(rh_engine_tell(b->engine, &added), RH_OK);
+    bench_free(b);
+}
+
 static void what_was_not_proven_does_not_give_way(void **state)
 {
     (void)state;
@@ -388,6 +414,7 @@ int main(void)
         cmocka_unit_test(a_token_is_not_asked_for_what_is_done),
         cmocka_unit_test(a_long_time_left_is_no_overflow),
         cmocka_unit_test(room_for_uploads_is_made_with_care),
+        cmocka_unit_test(an_upload_that_owes_something_does_not_give_way),
         cmocka_unit_test(what_was_not_proven_does_not_give_way),
         cmocka_unit_test(limits_are_checked_one_by_one),
         cmocka_unit_test(tokens_wrap_past_0),
