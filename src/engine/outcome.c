@@ -320,6 +320,12 @@ static void damaged(struct rh_engine *e, struct rh_upload *u, struct rh_request 
     retry_later(e, u, r, true, RH_REASON_BACKOFF, retry_after_ms);
     if (!endless)
         return;
+    u->refusals++;
+    if (u->refusals >= RH_REFUSALS_MAX) { /* also where it began anew in between */
+        r->phase = RH_REQUEST_FREE;
+        rh_upload_fail(e, u, RH_REASON_ATTEMPTS);
+        return;
+    }
     if (r->phase == RH_REQUEST_FREE) { /* it keeps its count */
         r->phase = RH_REQUEST_WAITING;
         r->retry_at_ms = e->now_ms;
@@ -662,6 +668,7 @@ static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_reque
     r->phase = RH_REQUEST_FREE;
     rh_link_moved(e, u, r->range.length - r->sent_bytes);
     u->incompletes = 0;
+    u->refusals = 0;
     u->error = RH_OUTCOME_NONE;
     u->status = 0;
     u->fault = RH_FAULT_NONE;

@@ -140,8 +140,8 @@ static enum turn part_turn(struct rh_engine *e, struct rh_upload *u, struct choi
     /* Without set_aside parts go one after the other: one that waits for its retry keeps its slot.
      */
     uint32_t slots = u->flying_parts;
-    if (!e->policy.set_aside)
-        slots += u->waiting_parts - (choice->again != NULL);
+    if (!e->policy.set_aside && choice->again == NULL)
+        slots += u->waiting_parts;
     uint32_t most = e->policy.parts_parallel + (RH_PLANTED("too-many-parts") ? 2 : 0);
     return slots < most ? TURN_READY : TURN_FULL;
 }

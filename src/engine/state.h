@@ -18,6 +18,7 @@
 #define RH_POLL_MS            1000u /* while the server finishes */
 #define RH_RESTARTS_FREE      1u    /* starts from zero after a 410 that are not counted */
 #define RH_CANCEL_TRIES       5u
+#define RH_REFUSALS_MAX       32u /* of damaged parts, with none taken between: no retry helps */
 #define RH_DAMAGED_MAX        3u /* then a part whose bytes never fit their checksum is set aside */
 #define RH_COUNTERS_MS        30000u /* counters are persisted at most this often, and at each end */
 #define RH_BARE_GONE_MAX      3u /* a 404 that may be anybody's, before the create is repeated */
@@ -38,7 +39,7 @@ struct rh_request {
     uint32_t token;
     uint32_t abort_token; /* an abort that next() still owes; the slot is not free before */
     uint32_t attempts;    /* failed tries, with retry_parts */
-    uint32_t refusals;    /* in a row, for a checksum that does not fit, where retries have no end */
+    uint32_t refusals; /* in a row, for a checksum that does not fit, where retries have no end */
     struct rh_range range;
     uint64_t crc64;
     bool crc_known;
@@ -90,6 +91,7 @@ struct rh_upload {
     uint32_t restarts;
     uint32_t incompletes; /* finishes refused in a row */
     uint32_t mismatches;
+    uint32_t refusals;         /* of parts with other bytes, since one was taken */
     rh_ms retry_at_ms;         /* RH_MS_NEVER: not waiting */
     enum rh_outcome waits_for; /* the failure that it waits after */
     enum rh_reason wait_reason;

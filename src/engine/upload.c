@@ -289,6 +289,7 @@ void rh_upload_revive(struct rh_engine *engine, struct rh_upload *upload)
     upload->restarts = 0;
     upload->bare_gones = 0;
     upload->incompletes = 0;
+    upload->refusals = 0;
     upload->conflict = false;
     upload->final_round = false;
     upload->retry_at_ms = RH_MS_NEVER;

@@ -118,17 +118,23 @@ static void live_tries_parts_set_aside_before_it_finishes(void **state)
     bench_free(b);
 }
 
-/* Bytes that changed at rest never fit their checksum: without an end they would hold up the rest.
- */
-static void a_part_that_never_fits_its_checksum_steps_aside(void **state)
+static struct bench *small_parts(void)
 {
-    (void)state;
     struct rh_policy p = *rh_policy_find(rh_bytes_of("never-give-up"));
     p.part_bytes = 1000;
     p.part_bytes_min = 1000;
     p.parts_parallel = 1;
     struct bench *b = bench_of(&p, &rh_limits_default);
     tell_kind(b, RH_EVENT_LEADER, "");
+    return b;
+}
+
+/* Bytes that changed at rest never fit their checksum: without an end they would hold up the rest.
+ */
+static void a_part_that_never_fits_its_checksum_steps_aside(void **state)
+{
+    (void)state;
+    struct bench *b = small_parts();
     start(b, "a", 3000, 1000);
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < 3; i++) {
@@ -149,6 +155,41 @@ static void a_part_that_never_fits_its_checksum_steps_aside(void **state)
     assert_int_equal(find_send(b, 0)->send.range.offset, 0);
     answer_done(b, find_send(b, 0), 3000);
     expect_state(b, "a", RH_UPLOAD_COMPLETED, RH_REASON_NONE);
+    bench_free(b);
+}
+
+/* More parts aside than may be in flight at once: each has its last chance all the same. */
+static void two_parts_aside_do_not_wait_for_each_other(void **state)
+{
+    (void)state;
+    struct bench *b = small_parts();
+    start(b, "a", 2000, 1000);
+    for (unsigned i = 0; i < 12; i++) {
+        assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_PART);
+        answer(b, find_send(b, 0), RH_OUTCOME_CHECKSUM_MISMATCH, RH_MS_NEVER);
+        assert_true(bench_until_send(b, 600000) || i == 11);
+    }
+    expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_SET_ASIDE);
+    bench_free(b);
+}
+
+/* A server that lets it go between two tries does not make them the first ones. */
+static void damage_ends_though_the_upload_begins_anew(void **state)
+{
+    (void)state;
+    struct bench *b = small_parts();
+    start(b, "a", 1000, 1000);
+    for (unsigned i = 0; i < 32; i++) {
+        answer(b, find_send(b, 0), RH_OUTCOME_CHECKSUM_MISMATCH, RH_MS_NEVER);
+        if (i == 31)
+            break;
+        assert_true(bench_until_send(b, 600000));
+        answer(b, find_send(b, 0), RH_OUTCOME_GONE, RH_MS_NEVER);
+        assert_true(find_send(b, 0) != NULL || bench_until_send(b, 600000));
+        answer_create(b, find_send(b, 0), "R2");
+        assert_non_null(find_send(b, 0));
+    }
+    expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_ATTEMPTS);
     bench_free(b);
 }
 
@@ -503,6 +544,8 @@ int main(void)
         cmocka_unit_test(live_waits_1_2_4_8_16_per_part_then_steps_aside),
         cmocka_unit_test(live_tries_parts_set_aside_before_it_finishes),
         cmocka_unit_test(a_part_that_never_fits_its_checksum_steps_aside),
+        cmocka_unit_test(two_parts_aside_do_not_wait_for_each_other),
+        cmocka_unit_test(damage_ends_though_the_upload_begins_anew),
         cmocka_unit_test(live_defers_a_create_for_ever),
         cmocka_unit_test(form_waits_2_to_the_n_and_jitter),
         cmocka_unit_test(form_sends_aligned_parts_one_at_a_time),
