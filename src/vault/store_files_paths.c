@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "vault/store_files_paths.h"
 
 static bool component_is_safe(const char *text)
 {
-    return text[0] != '\0' && text[0] != '.' && strchr(text, '/') == NULL &&
-           strlen(text) < RH_NAME_TEXT_MAX;
+    return text[0] != '\0' && text[0] != '.' && strchr(text, '/') == NULL;
 }
 
 static bool target_is_safe(const struct rh_store_target *target)
@@ -26,7 +26,8 @@ __attribute__((format(printf, 3, 4))) static enum rh_error format(char *out, siz
     va_start(arguments, pattern);
     int size = vsnprintf(out, cap, pattern, arguments);
     va_end(arguments);
-    return size >= 0 && (size_t)size < cap ? RH_OK : RH_ERR_LIMIT;
+    RH_ASSERT(size >= 0);
+    return (size_t)size < cap ? RH_OK : RH_ERR_LIMIT;
 }
 
 enum rh_error rh_path_incoming(const struct rh_store_target *target, char *out, size_t cap)

@@ -27,9 +27,11 @@ static void iso_of(int64_t wall_s, char out[ISO_TEXT])
 {
     struct tm parts;
     time_t seconds = (time_t)wall_s;
-    if (gmtime_r(&seconds, &parts) == NULL ||
-        strftime(out, ISO_TEXT, "%Y-%m-%dT%H:%M:%S", &parts) == 0)
+    if (gmtime_r(&seconds, &parts) == NULL) { /* a year beyond an int */
         strcpy(out, "1970-01-01T00:00:00");
+        return;
+    }
+    RH_ASSERT(strftime(out, ISO_TEXT, "%Y-%m-%dT%H:%M:%S", &parts) > 0);
 }
 
 /* What jansson cannot do with good arguments it cannot do for want of memory. */

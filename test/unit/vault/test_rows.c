@@ -36,7 +36,7 @@ static void assert_unsound(const struct rh_upload_rows *rows)
 
 static void names_are_names(void **state)
 {
-    static const char *const wrong[] = {"", "../x", "a/b", "a\nb", "\xc3\xab"};
+    static const char *const wrong[] = {"", "../x", "a/b", "a\nb", "a~b", "\xc3\xab"};
     (void)state;
     struct rh_upload_rows rows = sound();
     assert_null(rh_upload_rows_problem(&rows));
@@ -118,6 +118,14 @@ static void done_is_whole(void **state)
     assert_unsound(&rows);
     rows = sound();
     rows.row.geometry = (enum rh_geometry)3;
+    assert_unsound(&rows);
+    rows.row.geometry = (enum rh_geometry)0;
+    assert_unsound(&rows);
+    rows = sound();
+    rows.row.state = RH_UPLOAD_DONE;
+    rows.interval_count = 1;
+    intervals[0].offset = 1; /* its first byte is missing */
+    intervals[0].length = rows.row.total - 1;
     assert_unsound(&rows);
 }
 

@@ -469,11 +469,77 @@ static void an_unreadable_catalog_ends_the_process(void **state)
     rh_vault_destroy(vault);
 }
 
+static void put_session(struct fixture *f, int64_t created_wall_s)
+{
+    struct rh_batch batch = {0};
+    struct rh_change *change = rh_batch_add(&batch, RH_CHANGE_SESSION);
+    strcpy(change->u.session.id, f->session);
+    change->u.session.created_wall_s = created_wall_s;
+    assert_int_equal(f->w.catalog->ops->commit(f->w.catalog, &batch), RH_OK);
+    rh_batch_free(&batch);
+}
+
+static void times_that_no_calendar_has_are_written_as_the_first(void **state)
+{
+    struct fixture *f = *state;
+    static const int64_t times[] = {INT64_MAX, (int64_t)1 << 55};
+    for (size_t i = 0; i < 2; i++) {
+        put_session(f, times[i]);
+        world_restart(&f->w, false);
+        struct rh_vault_request *request = request_new(&f->w, RH_REQUEST_SESSION_CREATE);
+        strcpy(request->session, f->session);
+        assert_int_equal(ask_answer(&f->w, request)->code, RH_REPLY_OK);
+        json_t *object = session_json(f);
+        bool far = i > 0; /* a year of ten digits still fits */
+        if (!far)
+            assert_string_equal(string_of(object, "created_at"), "1970-01-01T00:00:00");
+        else
+            assert_int_equal(strlen(string_of(object, "created_at")), 25);
+        json_decref(object);
+    }
+}
+
+static void a_participant_that_is_no_text_is_left_out(void **state)
+{
+    struct fixture *f = *state;
+    struct rh_vault_request *request = request_new(&f->w, RH_REQUEST_SESSION_CREATE);
+    strcpy(request->participant, "\xff");
+    const struct rh_vault_reply *reply = ask_answer(&f->w, request);
+    assert_int_equal(reply->code, RH_REPLY_CREATED);
+    strcpy(f->session, reply->session.id);
+    json_t *object = session_json(f);
+    assert_string_equal(string_of(object, "session_id"), f->session);
+    assert_null(json_object_get(object, "participant_id"));
+    json_decref(object);
+}
+
+static void only_a_number_is_a_declared_size(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *text;
+        bool disagrees;
+    } cases[] = {{"{\"file_size\": 5}", true},
+                 {"{\"file_size\": -5}", false},
+                 {"{\"file_size\": \"5\"}", false},
+                 {"{}", false}};
+    char id[RH_ID_TEXT_MAX];
+    make_upload(&f->w, f->session, "sized", 8, id);
+    assert_int_equal(put(&f->w, id, 0, data, 8), RH_REPLY_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(send_metadata(f, "sized", cases[i].text), RH_REPLY_OK);
+        assert_int_equal(get(&f->w, id)->upload.size_disagrees, cases[i].disagrees);
+    }
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(times_that_no_calendar_has_are_written_as_the_first),
+        T(a_participant_that_is_no_text_is_left_out),
+        T(only_a_number_is_a_declared_size),
         T(a_session_is_durable_before_it_is_named),
         T(a_session_that_cannot_be_written_is_an_error),
         T(a_session_that_the_client_named_is_made_once),
