@@ -78,7 +78,7 @@ struct rh_upload {
     bool conflict;    /* different bytes were reported once, and asked about */
     bool resumed;
     bool proven;
-    bool server_done; /* done there; the dialect wants its finish all the same */
+    bool server_done;   /* done there; the dialect wants its finish all the same */
     bool cancel_wanted; /* the server shall delete it; one that is not over starts anew then */
     bool remove_wanted;
     bool need_token;
@@ -269,7 +269,8 @@ bool rh_link_open(const struct rh_engine *engine);
 /* Bytes that can still leave in the time that is left to live; UINT64_MAX without such a time. */
 uint64_t rh_link_fits(const struct rh_engine *engine);
 /* Another method shall send the upload. RH_ERR_STATE. */
-enum rh_error rh_link_method(struct rh_engine *engine, struct rh_upload *upload, struct rh_bytes name);
+enum rh_error rh_link_method(struct rh_engine *engine, struct rh_upload *upload,
+                             struct rh_bytes name);
 
 /* ---- plan.c ---- */
 /* The next request to send, if there is one. */
