@@ -239,6 +239,12 @@ void sim_attempts_told(struct sim *sim, struct sim_tab *tab, const struct rh_eve
         a->offline = !event->network.up;
         if (event->network.up)
             excuse_all(a);
+        for (size_t i = 0; event->network.up && i < sim->upload_count; i++) {
+            /* Its parts that were set aside get a new chance. */
+            const struct sim_shown *shown = &tab->shown[i];
+            if (shown->state == RH_UPLOAD_FAILED && shown->reason == RH_REASON_SET_ASIDE)
+                start_anew(sim, a, sim->uploads[i].name);
+        }
         break;
     case RH_EVENT_RETRY:
     case RH_EVENT_CANCEL:

@@ -369,6 +369,22 @@ void sim_device_user(struct sim *sim, struct sim_device *device, enum sim_fault 
     }
 }
 
+void sim_device_rot(struct sim *sim, struct sim_device *device)
+{
+    if (device->spool.count == 0)
+        return;
+    struct sim_take *take = &device->spool.takes[sim_plan_below(sim, device->spool.count)];
+    if (take->durable == 0 || take->upload->cancelled)
+        return;
+    struct sim_segment *segment = &take->segments[sim_plan_below(sim, take->durable)];
+    if (!segment->held || segment->length == 0 || segment->rotten ||
+        !sim_fires(sim, take->upload, SIM_SPOOL_ROT))
+        return;
+    segment->rotten = true;
+    segment->rotten_at = segment->offset + sim_plan_below(sim, segment->length);
+    take->upload->hopeless = true;
+}
+
 void sim_device_weather(struct sim *sim, struct sim_device *device)
 {
     struct rh_event event = {.kind = RH_EVENT_STORAGE};

@@ -105,6 +105,7 @@ static const struct fault faults[SIM_FAULTS] = {
     [SIM_USER_CANCEL] = {"user-cancel", USER},
     [SIM_USER_LIMIT] = {"user-limit", USER},
     [SIM_USER_HOLD] = {"user-hold", USER},
+    [SIM_SPOOL_ROT] = {"spool-rot", ROT},
     [SIM_UNSYNCED_LOST] = {"unsynced-lost", DISK},
     [SIM_NAMES_LOST] = {"names-lost", DISK},
     [SIM_SPOOL_LOST] = {"spool-lost", CLIENT},

@@ -291,6 +291,9 @@ static void strike(struct sim *sim, enum sim_fault blow)
     case SIM_USER_HOLD:
         sim_device_user(sim, device, blow);
         break;
+    case SIM_SPOOL_ROT:
+        sim_device_rot(sim, device);
+        break;
     default:
         break;
     }

@@ -155,7 +155,7 @@ static const struct sim_link_ops ops = {
 
 /* ---- requests ---- */
 
-static void make_message(const struct rh_wire_request *wire, const struct sim_upload *upload,
+static void make_message(const struct rh_wire_request *wire, const struct sim_take *take,
                          struct sim_message *message)
 {
     char line[1024];
@@ -180,7 +180,10 @@ static void make_message(const struct rh_wire_request *wire, const struct sim_up
     message->source_at = out.size;
     message->source_size = has_source ? (size_t)wire->range.length : 0;
     if (has_source)
-        (void)rh_buffer_put(&out, upload->bytes + wire->range.offset, (size_t)wire->range.length);
+        (void)rh_buffer_put(&out, take->upload->bytes + wire->range.offset,
+                            (size_t)wire->range.length);
+    if (has_source)
+        sim_take_read(take, wire->range.offset, wire->range.length, bytes + message->source_at);
     (void)rh_buffer_put_bytes(&out, wire->epilogue);
     message->bytes = bytes;
     message->size = out.size;
@@ -208,6 +211,21 @@ static void unreadable(struct sim *sim, void *context, uint64_t life)
         return;
     if (!sim_device_put_off(sim, request->tab->device, unreadable, link, life))
         link->ops->broken(sim, link);
+}
+
+/* Its segments changed at rest: what the receiver would say of the whole of them is said here. */
+static void unfit(struct sim *sim, void *context, uint64_t life)
+{
+    struct sim_link *link = context;
+    struct rh_event event = {.kind = RH_EVENT_RESPONSE};
+    if (sim->ending || link->ops == NULL)
+        return;
+    if (sim_device_put_off(sim, request_of(link)->tab->device, unfit, link, life))
+        return;
+    event.response.token = link->token;
+    event.response.outcome = RH_OUTCOME_CHECKSUM_MISMATCH;
+    event.response.retry_after_ms = RH_MS_NEVER;
+    tell(sim, link, &event);
 }
 
 /* Where the engine does not know a part's checksum, the shell takes it, and says it in the request
@@ -247,6 +265,9 @@ void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *
         upload->sent_first_ms = sim->now_ms;
     if (send->part_bytes != 0)
         upload->part_bytes = send->part_bytes; /* the engine chooses it, and stays with it */
+    /* Whose checksum the shell takes itself, of segments that it looks at first. */
+    bool fits = send->kind != RH_SEND_PART || send->crc_known ||
+                sim_take_fits(take, send->range.offset, send->range.length);
     take_checksum(tab, upload, action);
     source_of(tab, upload, lease, &source);
     enum rh_error error =
@@ -259,7 +280,7 @@ void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *
     struct request *request = malloc(sizeof *request);
     RH_ASSERT(request != NULL);
     struct sim_message message = {0};
-    make_message(&wire, upload, &message);
+    make_message(&wire, take, &message);
     message.asleep_until_ms = &device->asleep_until_ms;
     message.away_until_ms = &device->away_until_ms;
     *request =
@@ -274,15 +295,15 @@ void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *
         send->kind != RH_SEND_PART || sim_take_holds(take, send->range.offset, send->range.length);
     if (!readable && tab->lease_number == device->fence)
         sim_fail(sim, upload, "the engine sends bytes that it let go");
-    struct sim_link *link = sim_net_send(sim, readable ? &ops : NULL, tab, tab->life, send->token,
-                                         upload->index, &message);
+    struct sim_link *link = sim_net_send(sim, readable && fits ? &ops : NULL, tab, tab->life,
+                                         send->token, upload->index, &message);
     link->own_headers = true;
     link->context = request;
-    if (!readable) {
-        /* Another tab deleted them meanwhile. */
+    if (!readable || !fits) {
+        /* Another tab deleted them meanwhile; or they changed. */
         sim_net_abort(sim, link);
         link->ops = &ops;
-        sim_in(sim, 1, unreadable, link, 0);
+        sim_in(sim, 1, readable ? unfit : unreadable, link, 0);
     }
 }
 

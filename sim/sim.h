@@ -83,6 +83,7 @@ enum sim_fault {
     SIM_USER_CANCEL,
     SIM_USER_LIMIT, /* of the pace */
     SIM_USER_HOLD,  /* the shell holds uploading (hybrid mode) */
+    SIM_SPOOL_ROT,  /* a bit flips at rest on a sender's disk */
     /* regimes */
     SIM_UNSYNCED_LOST, /* power loss takes unsynced bytes, whole or torn at sectors */
     SIM_NAMES_LOST,    /* power loss takes names and renames that were not synced */

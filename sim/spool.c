@@ -69,6 +69,29 @@ bool sim_take_holds(const struct sim_take *take, uint64_t offset, uint64_t lengt
     return offset >= end;
 }
 
+static bool touches(const struct sim_segment *s, uint64_t offset, uint64_t length)
+{
+    return s->offset < offset + length && offset < s->offset + s->length;
+}
+
+void sim_take_read(const struct sim_take *take, uint64_t offset, uint64_t length, uint8_t *bytes)
+{
+    for (size_t i = 0; i < take->count; i++) {
+        const struct sim_segment *s = &take->segments[i];
+        if (s->rotten && s->rotten_at >= offset && s->rotten_at - offset < length)
+            bytes[s->rotten_at - offset] ^= 0x10;
+    }
+}
+
+bool sim_take_fits(const struct sim_take *take, uint64_t offset, uint64_t length)
+{
+    for (size_t i = 0; i < take->count; i++) {
+        if (take->segments[i].rotten && touches(&take->segments[i], offset, length))
+            return false;
+    }
+    return true;
+}
+
 void sim_take_forget(struct sim_take *take, uint64_t offset, uint64_t length)
 {
     for (size_t i = 0; i < take->count; i++) {

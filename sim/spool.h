@@ -12,6 +12,8 @@ struct sim_segment {
     uint64_t length;
     uint64_t crc64;
     bool held; /* not deleted */
+    bool rotten;
+    uint64_t rotten_at; /* the byte of which a bit flipped */
 };
 
 /* What the spool has of one recording. */
@@ -45,6 +47,10 @@ uint64_t sim_take_end(const struct sim_take *, bool durable);
 const struct sim_segment *sim_take_sync(struct sim_take *);
 void sim_take_seal(struct sim_take *, rh_ms now_ms);
 bool sim_take_holds(const struct sim_take *, uint64_t offset, uint64_t length);
+/* What is read of a range, where `bytes` are as they were recorded: with the bits that flipped. */
+void sim_take_read(const struct sim_take *, uint64_t offset, uint64_t length, uint8_t *bytes);
+/* Does every segment that the range touches still fit its checksum? */
+bool sim_take_fits(const struct sim_take *, uint64_t offset, uint64_t length);
 void sim_take_forget(struct sim_take *, uint64_t offset, uint64_t length);
 void sim_take_persist(struct sim_take *, struct rh_bytes record, bool durable);
 void sim_take_erase_record(struct sim_take *);
