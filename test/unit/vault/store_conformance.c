@@ -400,6 +400,71 @@ static void objects_have_the_documented_paths(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Clients' names are checked at the door; this is the second lock. */
+static void no_job_follows_a_name_out_of_its_folder(void **state)
+{
+    static const char text[] = "{}";
+    static const enum rh_store_verb verbs[] = {
+        RH_STORE_BEGIN,      RH_STORE_HASH, RH_STORE_SEAL,  RH_STORE_STITCH,
+        RH_STORE_DROP_CHUNK, RH_STORE_DROP, RH_STORE_ERASE, RH_STORE_PUT_TEXT,
+    };
+    struct rh_store *store = *state;
+    char path[512];
+    if (factory->asserts_names)
+        skip();
+    make(state, &two, 10);
+    uint64_t handle = begin(state, &two, RH_EXTENT_IN_PLACE);
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        struct rh_store_target bad[] = {one, one, one};
+        strcpy(bad[0].upload, "../escaped");
+        strcpy(bad[1].session, "../escaped");
+        strcpy(bad[2].name, "../escaped");
+        for (size_t k = 0; k < 3; k++) {
+            /* Where the name is no part of the path of an open upload: only chunks are asked for.
+             */
+            struct rh_store_job job = {.verb = verbs[i],
+                                       .target = bad[k],
+                                       .handle = handle,
+                                       .index = 3,
+                                       .length = 1,
+                                       .size = 1,
+                                       .text_kind = RH_TEXT_METADATA,
+                                       .text = (char *)text,
+                                       .text_size = 2};
+            assert_int_not_equal(run(state, job).error, RH_OK);
+        }
+    }
+    struct rh_store_target bad = one;
+    strcpy(bad.name, "../escaped");
+    assert_int_equal(store->ops->object_path(store, &bad, path, sizeof path), RH_ERR_DENIED);
+    assert_int_equal(store->ops->object_path(store, &one, path, 10), RH_ERR_LIMIT);
+    on_handle(state, RH_STORE_CLOSE, &two, handle);
+    assert_bytes(state, &two, 0, data, 10);
+}
+
+static void erasing_one_without_a_session_leaves_nothing(void **state)
+{
+    char path[512];
+    char bytes[1];
+    struct rh_store *store = *state;
+    for (int sealed = 0; sealed < 2; sealed++) {
+        make(state, &loose, 10);
+        if (sealed)
+            assert_int_equal(
+                run(state,
+                    (struct rh_store_job){.verb = RH_STORE_SEAL, .target = loose, .size = 10})
+                    .error,
+                RH_OK);
+        for (int again = 0; again < 2; again++)
+            assert_int_equal(
+                run(state, (struct rh_store_job){.verb = RH_STORE_ERASE, .target = loose}).error,
+                RH_OK);
+        assert_int_equal(hash(state, &loose, 0, 10).error, RH_ERR_UNKNOWN);
+        assert_int_equal(store->ops->object_path(store, &loose, path, sizeof path), RH_OK);
+        assert_int_equal(factory->load(factory->context, store, path, bytes, 1), SIZE_MAX);
+    }
+}
+
 int store_conformance(const struct store_factory *of)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +485,8 @@ int store_conformance(const struct store_factory *of)
         T(texts_are_replaced_whole),
         T(space_is_told),
         T(objects_have_the_documented_paths),
+        T(no_job_follows_a_name_out_of_its_folder),
+        T(erasing_one_without_a_session_leaves_nothing),
     };
     factory = of;
     return cmocka_run_group_tests(tests, NULL, NULL);

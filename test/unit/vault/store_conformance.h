@@ -16,6 +16,7 @@ struct store_factory {
     /* Reads a file at a path relative to the data directory into out (at most cap): its size, or
      * SIZE_MAX where there is none. */
     size_t (*load)(void *context, struct rh_store *, const char *path, void *out, size_t cap);
+    bool asserts_names; /* a name that leads out of its folder is a broken invariant there */
 };
 
 int store_conformance(const struct store_factory *);

@@ -39,6 +39,6 @@ static size_t load(void *context, struct rh_store *store, const char *path, void
 int main(void)
 {
     static const struct store_factory factory = {
-        .fresh = fresh, .again = again, .done = done, .load = load};
+        .asserts_names = true, .fresh = fresh, .again = again, .done = done, .load = load};
     return store_conformance(&factory);
 }
