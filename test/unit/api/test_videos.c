@@ -148,7 +148,8 @@ static void a_raw_part_is_received(void **state)
                                           "\"crc64\":\":rosUhgp5mIg=:\",\"received\":9}\n");
     assert_string_equal(harness_header(&h, "Reelhaul-Receipt"),
                         "offset=100, length=9, crc64=:rosUhgp5mIg=:, kept=until-complete, durable");
-    assert_string_equal(harness_header(&h, "Reelhaul-Durable"), "(100 9);crc64=:rosUhgp5mIg=:;kept");
+    assert_string_equal(harness_header(&h, "Reelhaul-Durable"),
+                        "(100 9);crc64=:rosUhgp5mIg=:;kept");
     assert_string_equal(harness_header(&h, "Reelhaul-Missing"), "(0 100)");
     assert_int_equal(h.asked.kind, RH_REQUEST_WRITE);
     assert_string_equal(h.asked.upload, TEST_UPLOAD);
