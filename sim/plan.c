@@ -86,7 +86,9 @@ rh_ms sim_plan_patience_ms(const struct sim *sim)
     rh_ms cut_ms = plan->rates[SIM_CUTS];
     uint64_t carried = cut_ms * plan->bytes_a_ms / 2 + 1;
     rh_ms sum_ms = plan->storm_ms / 2 + 120000; /* until the last recording is over */
-    if (cut_ms == 0)
+    /* Nor is there a bound where a sender's bytes rot: such a part has six tries, with delays of up
+     * to five minutes between, before it is given up. */
+    if (cut_ms == 0 || sim->fired[SIM_SPOOL_ROT] > 0)
         return PATIENCE_MS;
     for (size_t i = 0; i < sim->upload_count; i++) {
         uint64_t size = sim->uploads[i].planned;
