@@ -73,9 +73,11 @@ struct sim_receiver {
     rh_ms busy_ms;         /* when something last happened */
     struct rh_vault_limits limits;
     struct rh_vault *vault;
-    struct rh_catalog *catalog;
-    struct rh_store *store; /* the model */
-    struct rh_store front;  /* what the api writes through: checks, then the model */
+    struct rh_catalog *catalog; /* the model: of looks, and in most seeds of the vault too */
+    struct sim_catalog *sqlite; /* NULL: not in this seed */
+    bool drained;               /* it ends as it should */
+    struct rh_store *store;     /* the model */
+    struct rh_store front;      /* what the api writes through: checks, then the model */
     const char *hosts[2];
     struct rh_api_config config;
     struct rh_api api;
@@ -96,6 +98,23 @@ bool sim_receiver_put_off(struct sim *, sim_handler *, void *context, uint64_t l
 void sim_receiver_tell(struct sim_receiver *, struct rh_vault_event *);
 void sim_receiver_pump(struct sim_receiver *);
 struct sim_receiver *sim_receiver_of_front(struct rh_store *);
+
+/* Asked by a disk before a fault strikes. */
+rh_disk_strikes sim_receiver_strikes;
+
+/* ---- catalog.c ---- */
+void sim_catalog_create(struct sim_receiver *);
+void sim_catalog_destroy(struct sim_receiver *);
+bool sim_catalog_boot(struct sim_receiver *); /* false: it does not open, the process ends */
+/* well: it was closed. What looks at rows sees what is left. */
+void sim_catalog_died(struct sim_receiver *, bool power_lost, bool well);
+bool sim_catalog_is_stopped(const struct sim_receiver *); /* the power went within an operation */
+enum rh_error sim_catalog_commit(struct sim_receiver *, const struct rh_batch *);
+void sim_catalog_read(struct sim_receiver *, const struct rh_read *, struct rh_rows *);
+void sim_catalog_fail(struct sim_receiver *, uint64_t skip, bool applied);
+bool sim_catalog_stop_after(struct sim_receiver *); /* false: let it be the store */
+void sim_catalog_weather(struct sim_receiver *, const struct rh_disk_faults *);
+void sim_catalog_set_generation(struct sim_receiver *, const char *generation);
 
 /* ---- conn.c ---- */
 void sim_conn_granted(struct sim_receiver *, const struct rh_grant *);

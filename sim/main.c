@@ -36,6 +36,7 @@ static const char usage[] =
     "  --storm-ms N    everything heals after so long at the latest\n"
     "  --devices N     at most so many senders\n"
     "  --uploads N     at most so many uploads a sender\n"
+    "  --catalog KIND  sqlite or model (default: SQLite in one seed of 16)\n"
     "  --fired LIST    of the faults that would strike, only those with these numbers do\n"
     "  --plant NAME    with this bug planted; all: with each of them, and each must be caught\n"
     "  --plants        list the bugs that can be planted\n"
@@ -238,6 +239,10 @@ static bool option(struct arguments *arguments, const char *name, const char *va
     if (strcmp(name, "--faults") == 0) {
         (void)snprintf(how->faults, sizeof how->faults, "%s", value);
         return value[0] != '\0' && strlen(value) < sizeof how->faults && faults_are_known(value);
+    }
+    if (strcmp(name, "--catalog") == 0) {
+        how->catalog = strcmp(value, "sqlite") == 0 ? SIM_CATALOG_SQLITE : SIM_CATALOG_MODEL;
+        return how->catalog == SIM_CATALOG_SQLITE || strcmp(value, "model") == 0;
     }
     arguments->plant = value;
     return strcmp(name, "--plant") == 0 && value[0] != '\0';

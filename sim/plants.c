@@ -41,6 +41,9 @@ const struct sim_plant sim_plants[] = {
     {"seal-with-gap", "the end alone makes a video complete", NULL},
     {"complete-twice", "a finished video gives its name back", NULL},
     {"reuse-id", "each upload gets the same id", NULL},
+    {"catalog-trusts-memory", "what a failed fsync left in memory is taken for durable",
+     "sync-fails,commit-fails,unsynced-lost,receiver-crash"},
+    {"catalog-sync-normal", "SQLite does not sync what it commits", "unsynced-lost,receiver-crash"},
     {"leak-hold", "a part that fails keeps its file open", NULL},
     /* src/engine/ */
     {"forget-before-receipt", "segments go without a receipt", NULL},

@@ -41,6 +41,8 @@ static void boot(struct sim *sim, void *context, uint64_t life);
 static void die(struct sim_receiver *r, enum sim_death death)
 {
     struct sim *sim = r->sim;
+    if (sim_catalog_is_stopped(r))
+        death = SIM_POWER_LOST;
     sim_note(sim, NULL, "receiver %s", death == SIM_POWER_LOST ? "loses power" : "is killed");
     r->is_up = false;
     r->life = 0;
@@ -54,6 +56,8 @@ static void die(struct sim_receiver *r, enum sim_death death)
         rh_store_model_crash(r->store);
     else
         rh_store_model_kill(r->store);
+    sim_catalog_died(r, death == SIM_POWER_LOST, r->drained);
+    r->drained = false;
     sim_check_all(sim);
     rh_ms down_ms = sim_between(sim, 10, sim_chance(sim, 300) ? 60000 : 2000);
     sim_in(sim, r->away_ms != 0 ? r->away_ms : down_ms, boot, r, 0);
@@ -253,6 +257,7 @@ static void act(struct sim_receiver *r, struct rh_vault_action *action)
         break;
     case RH_DO_FATAL:
     case RH_DO_DRAINED:
+        r->drained = action->kind == RH_DO_DRAINED;
         want_death(r, SIM_KILLED);
         break;
     case RH_DO_LOG:
@@ -301,8 +306,6 @@ static void tick(struct sim *sim, void *context, uint64_t life)
     sim_in(sim, sim->now_ms - busy_ms < BUSY_MS ? 1000 : 60000, tick, r, life);
 }
 
-static rh_disk_strikes strikes;
-
 /* ---- life ---- */
 
 /* Through the front the api writes: nothing may land on what was vouched for. */
@@ -333,6 +336,12 @@ static void boot(struct sim *sim, void *context, uint64_t life)
     (void)life;
     if (sim->ending || r->is_up)
         return;
+    if (!sim_catalog_boot(r)) {
+        sim_note(sim, NULL, "receiver does not start: its catalog does not open");
+        sim_catalog_died(r, false, false);
+        sim_in(sim, sim_between(sim, 10, 2000), boot, r, 0);
+        return;
+    }
     r->is_up = true;
     r->life = ++r->lives;
     r->death = 0;
@@ -357,10 +366,9 @@ struct sim_receiver *sim_receiver_create(struct sim *sim)
     r->sim = sim;
     sim->receiver = r;
     r->store = rh_store_model_open(rh_rng_next(&sim->rng));
-    r->catalog = rh_catalog_model_open();
     RH_ASSERT(r->store != NULL);
-    RH_ASSERT(r->catalog != NULL);
-    rh_store_model_set_strikes(r->store, strikes, r);
+    sim_catalog_create(r);
+    rh_store_model_set_strikes(r->store, sim_receiver_strikes, r);
     rh_store_model_skip_name_sync(r->store, RH_PLANTED("no-directory-sync"));
     r->front.ops = &front_ops;
     rh_vault_limits_default(&r->limits);
@@ -394,7 +402,7 @@ void sim_receiver_destroy(struct sim_receiver *r)
     sim_conns_drop(r);
     rh_vault_destroy(r->vault);
     r->store->ops->close(r->store);
-    r->catalog->ops->close(r->catalog);
+    sim_catalog_destroy(r);
     free(r->handles);
     free(r);
 }
@@ -410,7 +418,7 @@ static void rots(struct sim *sim, struct sim_object *object)
 }
 
 /* The disk asks before a fault strikes. */
-static bool strikes(void *context, enum rh_disk_fault fault, const char *path)
+bool sim_receiver_strikes(void *context, enum rh_disk_fault fault, const char *path)
 {
     static const enum sim_fault names[] = {
         [RH_DISK_SYNC_IO] = SIM_SYNC_FAILS,    [RH_DISK_WRITE_IO] = SIM_WRITE_FAILS,
@@ -488,7 +496,7 @@ void sim_receiver_restore(struct sim *sim)
     (void)snprintf(generation, sizeof generation, "%016" PRIx64 "%016" PRIx64,
                    rh_rng_next(&sim->rng), rh_rng_next(&sim->rng));
     die(sim->receiver, SIM_KILLED);
-    rh_catalog_model_set_generation(sim->receiver->catalog, generation);
+    sim_catalog_set_generation(sim->receiver, generation);
 }
 
 void sim_receiver_away(struct sim *sim, rh_ms length_ms)
@@ -505,7 +513,7 @@ void sim_receiver_crash(struct sim *sim, enum sim_death death)
 
 void sim_receiver_crash_after(struct sim *sim, uint64_t steps)
 {
-    if (sim->receiver->is_up)
+    if (sim->receiver->is_up && !sim_catalog_stop_after(sim->receiver))
         rh_store_model_stop_after(sim->receiver->store, steps);
 }
 
@@ -513,7 +521,7 @@ void sim_receiver_fail_commit(struct sim *sim)
 {
     uint64_t skip = sim_below(sim, 4);
     bool applied = sim_chance(sim, 500);
-    rh_catalog_model_fail(sim->receiver->catalog, skip, RH_ERR_IO, applied);
+    sim_catalog_fail(sim->receiver, skip, applied);
 }
 
 void sim_receiver_drain(struct sim *sim)
@@ -539,8 +547,8 @@ void sim_receiver_weather(struct sim *sim)
         /* What was armed does not strike any more. */
         rh_store_model_stop_after(store, UINT64_MAX / 2);
         rh_store_model_misdirect(store, false);
-        rh_catalog_model_fail(sim->receiver->catalog, UINT64_MAX / 2, RH_ERR_IO, false);
     }
+    sim_catalog_weather(sim->receiver, &faults);
     rh_store_model_set_faults(store, &faults);
     rh_store_model_set_space(store, sim->weather[SIM_DISK_FULL] ? size / 100 : size, size);
 }

@@ -55,6 +55,8 @@ bool sim_receiver_shows_rot(struct sim *, const struct sim_object *);
 struct sim_object *sim_receiver_owner(struct sim *, const char *path);
 /* Flips one bit of what it vouched for; false: it has nothing. */
 bool sim_receiver_flip(struct sim *, const struct sim_object *);
+/* What a power failure would leave of the catalog just now is what is looked at from now on. */
+void sim_receiver_look_again(struct sim *);
 /* Nobody waits for it, and nothing of it is under way or open. `why` says what is. */
 bool sim_receiver_idle(const struct sim *, const char **why);
 /* How many rows that live carry this name; and how many of them are done. */

@@ -25,6 +25,7 @@ struct sim_options sim_case_options(const struct sim_case *c)
         .devices_max = c->devices_max,
         .uploads_max = c->uploads_max,
         .fired = c->has_fired ? &c->fired : NULL,
+        .catalog = c->catalog,
     };
 }
 
@@ -38,6 +39,8 @@ void sim_case_print(const struct sim_case *c)
         printf(" --devices %u", c->devices_max);
     if (c->uploads_max != 0)
         printf(" --uploads %u", c->uploads_max);
+    if (c->catalog != SIM_CATALOG_DRAWN)
+        printf(" --catalog %s", c->catalog == SIM_CATALOG_SQLITE ? "sqlite" : "model");
     if (!c->has_fired)
         return;
     printf(" --fired %s", c->fired.count == 0 ? "0" : "");

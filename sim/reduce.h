@@ -15,6 +15,7 @@ struct sim_case {
     rh_ms storm_ms_max;
     uint32_t devices_max;
     uint32_t uploads_max;
+    enum sim_catalog_kind catalog;
     bool has_fired;
     struct sim_ranges fired;
 };

@@ -6,8 +6,8 @@
  *
  * The sender's and the receiver's headers name different things alike (struct rh_response, enum
  * rh_upload_state), as the two sides never meet in one program but here. So this header names
- * neither side; device.c and tab.c include the engine's headers, receiver.c, conn.c, work.c and
- * look.c the vault's.
+ * neither side; device.c and tab.c include the engine's headers, receiver.c, conn.c, work.c,
+ * look.c and catalog.c the vault's.
  */
 #include "base/rng.h"
 #include "check.h"
@@ -170,6 +170,9 @@ struct sim_result {
     rh_ms storm_ms;
 };
 
+/* Which catalog the receiver has. */
+enum sim_catalog_kind { SIM_CATALOG_DRAWN = 0, SIM_CATALOG_MODEL, SIM_CATALOG_SQLITE };
+
 struct sim_options {
     bool trace;         /* print every line */
     bool report;        /* print the end of the trace of a failure */
@@ -178,6 +181,7 @@ struct sim_options {
     uint32_t devices_max;
     uint32_t uploads_max;           /* of a device */
     const struct sim_ranges *fired; /* the numbers of the faults that may strike; NULL: all */
+    enum sim_catalog_kind catalog;
 };
 
 /* Kinds of faults, to name several at once. */

@@ -189,13 +189,15 @@ static void query_effect(struct sim *sim, void *context, uint64_t life)
     if (sim_receiver_put_off(sim, query_effect, query, life))
         return;
     if (query->is_commit) {
-        query->error = r->catalog->ops->commit(r->catalog, &query->batch);
+        query->error = sim_catalog_commit(r, &query->batch);
         sim_aside(sim, "catalog commit of %zu -> %d", query->batch.count, query->error);
     } else {
         query->rows = calloc(1, sizeof *query->rows);
         RH_ASSERT(query->rows != NULL);
-        r->catalog->ops->read(r->catalog, &query->read, query->rows);
+        sim_catalog_read(r, &query->read, query->rows);
     }
+    if (sim_catalog_is_stopped(r))
+        r->crash_wanted = true;
     sim_in(sim, delay_of(r, false, 3), query_report, query, r->life);
 }
 

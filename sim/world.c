@@ -118,6 +118,7 @@ static void end_well(struct sim *sim, void *context, uint64_t life)
     }
     if (why != NULL)
         sim_fail(sim, NULL, "invariant 6: in the end %s", why);
+    sim_receiver_look_again(sim);
     sim_check_end(sim);
     sim->done = true;
 }

@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "base/plant.h"
 #include "vault/catalog.h"
+#include "vault/catalog_sqlite.h"
 
 #define APPLICATION_ID 0x52485643 /* "RHVC": tools like file(1) can tell what this database is */
 
@@ -643,13 +645,56 @@ static enum rh_error prepare_journal(struct catalog_sqlite *catalog)
     enum rh_error error = RH_OK;
     if (!is_wal)
         error = execute(catalog, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+    if (error == RH_OK && RH_PLANTED("catalog-sync-normal"))
+        return execute(catalog, "PRAGMA synchronous = NORMAL");
     return error == RH_OK ? execute(catalog, "PRAGMA synchronous = FULL") : error;
 }
 
+/* The same bytes once more, and onto the medium. */
+static int write_again(sqlite3_file *file)
+{
+    static const int piece = 1 << 16;
+    sqlite3_int64 size = 0;
+    int code = file->pMethods->xFileSize(file, &size);
+    void *bytes = malloc((size_t)piece);
+    if (bytes == NULL)
+        code = SQLITE_NOMEM;
+    for (sqlite3_int64 at = 0; code == SQLITE_OK && at < size; at += piece) {
+        int count = size - at < piece ? (int)(size - at) : piece;
+        code = file->pMethods->xRead(file, bytes, count, at);
+        if (code == SQLITE_OK)
+            code = file->pMethods->xWrite(file, bytes, count, at);
+    }
+    free(bytes);
+    return code == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : code;
+}
+
+/*
+ * After an fsync that failed the process ended, but the pages it was about may still be in memory,
+ * marked clean: a log that is read back now looks whole, and no later fsync would write them. All
+ * that is committed behind such a gap would be gone with the power. So the log is written anew
+ * before anything in it is believed. (What a checkpoint failed to sync is in the log too.)
+ */
+static enum rh_error renew_log(struct catalog_sqlite *catalog)
+{
+    sqlite3_file *file = NULL;
+    enum rh_error error = execute(catalog, "BEGIN IMMEDIATE");
+    if (error != RH_OK || RH_PLANTED("catalog-trusts-memory"))
+        return error == RH_OK ? execute(catalog, "COMMIT") : error;
+    int code = sqlite3_file_control(catalog->database, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    if (code == SQLITE_OK && file != NULL && file->pMethods != NULL)
+        code = write_again(file);
+    error = execute(catalog, "COMMIT");
+    return code == SQLITE_OK ? error : code == SQLITE_FULL ? RH_ERR_FULL : RH_ERR_IO;
+}
+
 /* SQLite makes the names of its journals durable, not that of the database itself. */
-static enum rh_error sync_directory_of(const char *path)
+static enum rh_error sync_name(struct catalog_sqlite *catalog, const char *path)
 {
     char copy[PATH_MAX];
+    int code = sqlite3_file_control(catalog->database, "main", RH_CATALOG_SYNC_NAME, NULL);
+    if (code != SQLITE_NOTFOUND)
+        return code == SQLITE_OK ? RH_OK : RH_ERR_IO;
     if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
         return RH_ERR_LIMIT;
     int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -693,9 +738,11 @@ enum rh_error rh_catalog_sqlite_open(struct rh_catalog **out, const char *path)
         error = prepare_journal(catalog);
     }
     if (error == RH_OK)
+        error = renew_log(catalog);
+    if (error == RH_OK)
         error = prepare_schema(catalog);
     if (error == RH_OK)
-        error = sync_directory_of(path);
+        error = sync_name(catalog, path);
     if (error != RH_OK) {
         sqlite_close(&catalog->base);
         return error;
