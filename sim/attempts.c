@@ -130,8 +130,11 @@ static void failed(struct sim_tab *tab, const struct sim_flight *flight, rh_ms a
             count = flight->attempt;
         wait->until_ms = a->now_ms + least_ms(policy, count);
     }
-    if (counts_per_part(tab, flight) && policy->set_aside && wait->failures > policy->retries_max) {
-        memset(wait, 0, sizeof *wait); /* it steps aside; its last chance has no delay */
+    /* It steps aside, and its last chance has no delay. A wish of the user since began the count
+     * here anew, but not the engine's of a part that had not failed. */
+    if (counts_per_part(tab, flight) && policy->set_aside &&
+        (wait->failures > policy->retries_max || flight->attempt > policy->retries_max)) {
+        memset(wait, 0, sizeof *wait);
         return;
     }
     if (until_ms > wait->until_ms)
