@@ -756,6 +756,7 @@ void rh_outcome_response(struct rh_engine *engine, const struct rh_response *res
         return;
     }
     if (!succeeded(response->outcome)) {
+        note_generation(engine, u, response); /* a refusal tells it as well */
         rh_outcome_failed(engine, r, response->outcome, response);
         return;
     }

@@ -152,9 +152,8 @@ static void a_list_that_says_kept_is_as_good_as_receipts(void **state)
     }
 }
 
-static void another_uploads_answer_tells_of_the_new_generation(void **state)
+static void expect_doubt_after(enum rh_outcome last)
 {
-    (void)state;
     struct rh_policy p = *rh_policy_find(rh_bytes_of("live"));
     p.keep = RH_KEEP_UNTIL_PROVEN; /* until storage is short */
     p.free_under_pressure = true;
@@ -173,13 +172,13 @@ static void another_uploads_answer_tells_of_the_new_generation(void **state)
         memset(&event, 0, sizeof event);
         event.kind = RH_EVENT_RESPONSE;
         event.response.token = send.send.token;
-        event.response.outcome = RH_OUTCOME_OK;
+        event.response.outcome = i < 3 ? RH_OUTCOME_OK : last;
         event.response.remote_state = RH_REMOTE_OPEN;
         event.response.retry_after_ms = RH_MS_NEVER;
         event.response.listed = i < 2;
         strcpy(event.response.generation, generations[i]);
         snprintf(event.response.remote, sizeof event.response.remote, "R%s", ids[i]);
-        if (i >= 2) {
+        if (i == 2 || (i == 3 && last == RH_OUTCOME_OK)) {
             event.response.acks_count = 1;
             event.response.acks[0] =
                 (struct rh_ack){0, 1000, pattern_crc(0, 1000), true, true, true};
@@ -198,6 +197,14 @@ static void another_uploads_answer_tells_of_the_new_generation(void **state)
     assert_true(part != NULL && part->send.kind == RH_SEND_PART);
     assert_int_equal(part->send.range.length, 1000);
     bench_free(b);
+}
+
+static void another_uploads_answer_tells_of_the_new_generation(void **state)
+{
+    (void)state;
+    expect_doubt_after(RH_OUTCOME_OK);
+    expect_doubt_after(RH_OUTCOME_STORAGE_FULL); /* a refusal tells it as well */
+    expect_doubt_after(RH_OUTCOME_CHECKSUM_MISMATCH);
 }
 
 static void completed_without_proof_keeps_the_bytes(void **state)
