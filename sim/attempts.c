@@ -178,12 +178,16 @@ static bool take_flight(struct sim_attempts *a, uint32_t token, struct sim_fligh
     return false;
 }
 
-/* A receiver of another generation vouches for nothing that the one before did. */
-static void note_generation(struct sim *sim, struct sim_device *device, const char *generation)
+/* A receiver of another generation vouches for nothing that the one before did. A late answer to
+ * what was sent before it was heard of may come from the one before. */
+static void note_generation(struct sim *sim, struct sim_device *device,
+                            const struct sim_flight *flight, const char *generation)
 {
-    if (generation[0] == '\0' || strcmp(device->generation, generation) == 0)
+    if (generation[0] == '\0' || strcmp(device->generation, generation) == 0 ||
+        (device->generation[0] != '\0' && flight->sent_ms < device->generation_ms))
         return;
     strcpy(device->generation, generation);
+    device->generation_ms = sim->now_ms;
     for (size_t i = 0; i < sim->upload_count; i++) {
         if (sim->uploads[i].device == device->index)
             sim_ranges_finish(&sim->check.heard[i]);
@@ -196,7 +200,7 @@ static void responded(struct sim *sim, struct sim_tab *tab, const struct rh_resp
     rh_ms after_ms = response->retry_after_ms;
     if (!take_flight(&tab->attempts, response->token, &flight))
         return;
-    note_generation(sim, tab->device, response->generation);
+    note_generation(sim, tab->device, &flight, response->generation);
     for (uint32_t i = 0; i < response->acks_count; i++) {
         cut_parts(&tab->attempts, flight.upload, &response->acks[i]);
         if (response->acks[i].durable)
@@ -337,6 +341,7 @@ static void sent(struct sim *sim, struct sim_tab *tab, const struct rh_action *a
         .serial = ++a->serial,
         .kind = action->send.kind,
         .range = action->send.range,
+        .sent_ms = sim->now_ms,
     };
     upload->part_bytes = action->send.part_bytes; /* the geometry that was chosen for it */
     check_writer(sim, tab, upload);
@@ -345,6 +350,8 @@ static void sent(struct sim *sim, struct sim_tab *tab, const struct rh_action *a
     struct sim_part_wait *part = part_wait(a, upload->index, flight.range.offset);
     if (!counts_per_part(tab, &flight))
         a->waits[upload->index].sent = flight.serial;
+    else if (part != NULL && flight.attempt == 1) /* planned anew: its count too */
+        part->wait = (struct sim_wait){.sent = flight.serial};
     else if (part != NULL)
         part->wait.sent = flight.serial;
     check_caps(sim, tab, upload);

@@ -20,6 +20,7 @@ struct sim_flight {
     uint64_t serial; /* when it was sent, among everything that happened to the tab */
     enum rh_send_kind kind;
     struct rh_range range;
+    rh_ms sent_ms;
 };
 
 /* Nothing of it may be sent before `until_ms`. */

@@ -44,6 +44,7 @@ struct sim_device {
     uint64_t lives; /* of tabs, and of the device: what died has a number that is past */
     uint64_t life;
     char generation[RH_GENERATION_MAX + 1]; /* of the receiver, as an answer said last */
+    rh_ms generation_ms;                    /* when it was first heard of */
     uint64_t writers[SIM_WRITERS_MAX];      /* life of the tab that used this number of the lease */
     uint64_t fence;                         /* of the tab that has the lock */
     uint32_t crash_in;                      /* actions; 0: never */
