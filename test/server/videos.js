@@ -27,6 +27,16 @@ export function partHeaders(upload, offset, bytes, extra = {}) {
     };
 }
 
+/** Reelhaul-Slices of a part: so many bytes each, and the rest. */
+export function slicesField(bytes, size) {
+    const slices = [];
+    for (let at = 0; at < bytes.length; at += size) {
+        const slice = bytes.subarray(at, at + size);
+        slices.push(`${slice.length};crc64=${crc64Field(slice)}`);
+    }
+    return slices.join(', ');
+}
+
 export function sendPart(server, upload, offset, bytes, extra = {}, agent = undefined) {
     return request(server, 'POST', '/api/v1/videos/chunk', {
         headers: partHeaders(upload, offset, bytes, extra), body: bytes, agent,
@@ -37,6 +47,7 @@ export function sendPart(server, upload, offset, bytes, extra = {}, agent = unde
 export function partHead(server, upload, offset, bytes, extra = {}) {
     const headers = { Host: server.host, ...partHeaders(upload, offset, bytes, extra) };
     return `POST /api/v1/videos/chunk HTTP/1.1\r\n${Object.entries(headers)
+        .filter(([, value]) => value !== undefined)
         .map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
 }
 

@@ -5,7 +5,9 @@ import test from 'node:test';
 
 import { crc64Field } from './crc64.js';
 import { request, startServer } from './server.js';
-import { beginPart, finalize, init, makeBytes, sendPart, sha256, status, until } from './videos.js';
+import {
+    beginPart, finalize, init, makeBytes, sendPart, sha256, slicesField, status, until,
+} from './videos.js';
 
 const MIB = 1024 * 1024;
 
@@ -77,15 +79,16 @@ test('a wrong checksum keeps nothing', async (t) => {
     assert.equal((await sendPart(server, upload, 0, bytes)).status, 200);
 });
 
-test('a broken body keeps what arrived', async (t) => {
+test('a broken body keeps the slices that arrived', async (t) => {
     const server = await startServer(t);
     const bytes = makeBytes(MIB);
     const upload = await init(server, { size: bytes.length });
-    const raw = await beginPart(server, upload, 0, bytes, 600000);
+    const raw = await beginPart(server, upload, 0, bytes, 600000, { 'Reelhaul-Slices': slicesField(bytes, 65536) });
     await until(server, upload, (now) => now.state === 'open');
     raw.socket.destroy();
     const now = await until(server, upload, (state) => state.received > 0);
     assert.ok(now.received <= 600000);
+    assert.equal(now.received % 65536, 0);
     assert.equal(now.durable.length, 1);
     assert.equal(now.durable[0].offset, 0);
     assert.equal(now.durable[0].length, now.received);
@@ -102,13 +105,40 @@ test('a half-closed body is answered with what was kept', async (t) => {
     const server = await startServer(t);
     const bytes = makeBytes(300000);
     const upload = await init(server, { size: bytes.length });
-    const raw = await beginPart(server, upload, 0, bytes, 100000);
+    const raw = await beginPart(server, upload, 0, bytes, 100000, { 'Reelhaul-Slices': slicesField(bytes, 40000) });
     raw.socket.end();
     const text = await raw.all();
     assert.match(text, /^HTTP\/1\.1 400 /);
-    assert.match(text, /Reelhaul-Durable: \(0 100000\)/);
+    assert.match(text, /Reelhaul-Durable: \(0 80000\)/);
     assert.match(text, /Connection: close/i);
-    assert.equal((await status(server, upload)).received, 100000);
+    assert.equal((await status(server, upload)).received, 80000);
+});
+
+test('a prefix that no checksum covers is kept only where none was declared', async (t) => {
+    const server = await startServer(t);
+    const bytes = makeBytes(300000);
+    for (const [declared, kept] of [[{}, 0], [{ 'Reelhaul-Crc64': undefined }, 100000]]) {
+        const upload = await init(server, { size: bytes.length });
+        const raw = await beginPart(server, upload, 0, bytes, 100000, declared);
+        raw.socket.end();
+        assert.match(await raw.all(), /^HTTP\/1\.1 400 /);
+        assert.equal((await status(server, upload)).received, kept);
+    }
+});
+
+test('a flipped bit ends the body at its slice', async (t) => {
+    const server = await startServer(t);
+    const bytes = makeBytes(300000);
+    const upload = await init(server, { size: bytes.length });
+    const headers = { 'Reelhaul-Crc64': crc64Field(bytes), 'Reelhaul-Slices': slicesField(bytes, 40000) };
+    const damaged = Buffer.from(bytes);
+    damaged[130000] ^= 4;
+    const answer = await sendPart(server, upload, 0, damaged, headers);
+    assert.equal(answer.status, 422, answer.text);
+    assert.equal(answer.json().error.code, 'checksum_mismatch');
+    assert.match(answer.headers['reelhaul-durable'], /^\(0 120000\)/);
+    const rest = await sendPart(server, upload, 120000, bytes.subarray(120000));
+    assert.equal(rest.headers['reelhaul-state'], 'done', rest.text);
 });
 
 test('the newer writer of a range wins, the older is told', async (t) => {
