@@ -535,6 +535,8 @@ static void generations_change_when_the_catalog_does(void **state)
     assert_string_equal(next, first);
     save("reelhaul.db", "older");
     save("reelhaul.witness", "older-witness");
+    /* Its inode stays taken, so that no copy of it can come to have the same. */
+    assert_int_equal(linkat(place.root, "reelhaul.witness", place.root, "pin", 0), 0);
     open_generation(next, &opened);
     save("older", "reelhaul.db");
     open_generation(next, &opened);
