@@ -196,8 +196,11 @@ struct sim_object *sim_receiver_owner(struct sim *sim, const char *path)
 {
     const struct rh_catalog *catalog = sim->receiver->catalog;
     struct sim_object *owner = NULL;
-    for (size_t i = 0; i < rh_catalog_model_upload_count(catalog) && owner == NULL; i++)
-        owner = owner_in(sim, rh_catalog_model_upload_at(catalog, i), path);
+    for (size_t i = 0; i < rh_catalog_model_upload_count(catalog) && owner == NULL; i++) {
+        const struct rh_upload_rows *rows = rh_catalog_model_upload_at(catalog, i);
+        if (rows->row.state <= RH_UPLOAD_DONE) /* others have given their names back */
+            owner = owner_in(sim, rows, path);
+    }
     return owner;
 }
 
