@@ -5,7 +5,7 @@ import http from 'node:http';
 import test from 'node:test';
 
 import { connect, get, request, startServer } from './server.js';
-import { init, makeBytes, partHead, status } from './videos.js';
+import { init, makeBytes, partHead, slicesField, status } from './videos.js';
 
 test('requests that two servers could read differently are refused', async (t) => {
     const server = await startServer(t);
@@ -187,7 +187,7 @@ test('a body without progress is 408, and what came is kept', async (t) => {
     const bytes = makeBytes(300000);
     const upload = await init(server, { size: bytes.length });
     const raw = await connect(server);
-    raw.write(partHead(server, upload, 0, bytes));
+    raw.write(partHead(server, upload, 0, bytes, { 'Reelhaul-Slices': slicesField(bytes, 50000) }));
     raw.write(bytes.subarray(0, 100000));
     const received = await raw.all();
     assert.match(received, /^HTTP\/1\.1 408 /);
