@@ -199,7 +199,8 @@ int32_t rh_web_request(uint32_t size)
     bool crc_given = rh_unpack_u8(&p) == 1;
     uint64_t crc64 = rh_unpack_u64(&p);
     uint8_t slices_count = rh_unpack_u8(&p);
-    if (crc_given && !action.send.crc_known && slices_count <= RH_SLICES_MAX) {
+    bool fits = !action.send.crc_known || action.send.crc64 == crc64;
+    if (crc_given && fits && slices_count <= RH_SLICES_MAX) {
         action.send.crc_known = true;
         action.send.crc64 = crc64;
         action.send.slices_count = slices_count;

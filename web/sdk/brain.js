@@ -293,15 +293,16 @@ export class Brain {
     }
 
     /**
-     * The HTTP request of a send action. With `crc64` (of the part's bytes, where action.crc64 is
-     * null) the engine is told too. `slices`: those that the checksum was computed from.
+     * The HTTP request of a send action. With `crc64` of the part's bytes the engine is told too,
+     * where action.crc64 is null; another than that one is not taken, for the bytes are damaged.
+     * `slices`: those that the checksum was computed from.
      * @param {SendAction} action @param {Source} source @param {bigint|null} [crc64]
      * @param {Slice[]} [slices]
      * @returns {Request}
      */
     request(action, source, crc64 = null, slices = []) {
-        const given = action.crc64 === null && crc64 !== null;
-        if (given) this.tell({ type: 'part_crc', token: action.token, crc64 });
+        const given = crc64 !== null && (action.crc64 ?? crc64) === crc64;
+        if (given && action.crc64 === null) this.tell({ type: 'part_crc', token: action.token, crc64 });
         const w = this.#writer();
         w.raw(action.code);
         w.u8(given);
@@ -368,6 +369,11 @@ export class Brain {
             crc = BigInt.asUintN(64, this.#wasm.rh_web_crc64(crc, piece.length));
         }
         return crc;
+    }
+
+    /** Whether `slices` is to be asked before this part is sent. @param {SendAction} action */
+    wantsSlices(action) {
+        return action.crc64 === null || (action.slices.length === 0 && action.length > SLICE_BYTES);
     }
 
     /**

@@ -448,8 +448,8 @@ export class Uploader {
                 source = await spool.blob(upload, [...take?.segments.values() ?? []], offset, length);
             }
             let sums;
-            if (source && action.crc64 === null) {
-                // Odd ranges only: a part that is whole segments has its checksum from the journal.
+            if (source && brain.wantsSlices(action)) {
+                // Odd ranges, and parts of one large segment: the journal has the checksums of whole segments alone.
                 sums = brain.slices(new Uint8Array(await source.arrayBuffer()));
             }
             const request = brain.request(action, sourceOf(take), sums?.crc64, sums?.slices);
