@@ -129,7 +129,8 @@ it('two tabs: one sends for both, and when it closes the other goes on', async (
     const hashes = [...stage.objects().values()].map(hashOf).sort();
     assert.deepEqual(hashes, [one.hash, two.hash].sort());
     const spare = stage.link.up - 2 * size;
-    assert.ok(spare < 2.5 * MIB, `${spare} bytes more than the files went up`);
+    // What was in flight when the tab closed: the policy has at most four parts of 1 MiB there.
+    assert.ok(spare < 4.5 * MIB, `${spare} bytes more than the files went up`);
 });
 
 it('a full disk on the server pauses the upload and loses nothing', async (t) => {
