@@ -18,7 +18,7 @@
 #define RH_POLL_MS            1000u /* while the server finishes */
 #define RH_RESTARTS_FREE      1u    /* starts from zero after a 410 that are not counted */
 #define RH_CANCEL_TRIES       5u
-#define RH_REFUSALS_MAX       8u /* of damaged parts, with none taken between: no retry helps */
+#define RH_REFUSALS_MAX       32u /* of damaged parts, with none taken between: no retry helps */
 #define RH_DAMAGED_MAX        3u /* then a part whose bytes never fit their checksum is set aside */
 #define RH_COUNTERS_MS        30000u /* counters are persisted at most this often, and at each end */
 #define RH_BARE_GONE_MAX      3u /* a 404 that may be anybody's, before the create is repeated */
