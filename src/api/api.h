@@ -68,6 +68,16 @@ struct rh_api {
     /* Reports what was written under a grant; exactly one per grant. */
     void (*written)(void *context, struct rh_exchange *x, const struct rh_written *);
     void (*random)(void *context, uint8_t *out, size_t size); /* unpredictable bytes */
+    /*
+     * Sends an informational answer (103, 104; never 100 or 101) to the request of that op, at
+     * once, ahead of its final one. Everything is copied. It may be called from within any
+     * rh_exchange_* call but finish, as long as the final answer was not handed out, and as often as
+     * is useful: where the last one still waits to be sent, this one is dropped (each says the
+     * present state anyway). False: it was not sent (a client of HTTP/1.0, a full socket, a client
+     * that is gone); nobody has to care. NULL: the shell has no such thing (simulators).
+     */
+    bool (*inform)(void *context, uint64_t op, unsigned status, const struct rh_header *headers,
+                   size_t header_count);
     void *context;
     size_t held_bytes; /* private: bodies held in memory now */
 };
