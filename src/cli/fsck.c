@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/care.h"
 #include "vault/catalog_copy.h"
+#include "vault/files.h"
 #include "vault/generation.h"
 
 static const char help[] =
@@ -169,16 +169,10 @@ static bool lock(struct fsck *f, int root)
     return false;
 }
 
-static bool exists(int root, const char *path)
-{
-    struct stat status;
-    return fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 static bool is_data_directory(int root)
 {
-    return exists(root, RH_CATALOG_FILE) || exists(root, RH_WITNESS_FILE) ||
-           exists(root, "recordings") || exists(root, "incoming");
+    return rh_data_exists(root, RH_CATALOG_FILE) || rh_data_exists(root, RH_WITNESS_FILE) ||
+           rh_data_exists(root, "recordings") || rh_data_exists(root, "incoming");
 }
 
 /* ---- Looking ---- */
@@ -210,7 +204,8 @@ static bool copy_catalog(struct fsck *f, int root, const char *directory, char p
     if (snprintf(path, PATH_MAX, "%s/" RH_CATALOG_FILE, directory) < PATH_MAX &&
         snprintf(log, sizeof log, "%s/" RH_CATALOG_FILE "-wal", directory) < PATH_MAX &&
         copy_file(root, RH_CATALOG_FILE, path) &&
-        (!exists(root, RH_CATALOG_FILE "-wal") || copy_file(root, RH_CATALOG_FILE "-wal", log)))
+        (!rh_data_exists(root, RH_CATALOG_FILE "-wal") ||
+         copy_file(root, RH_CATALOG_FILE "-wal", log)))
         return true;
     snprintf(f->complaint, sizeof f->complaint,
              "The catalog cannot be copied to %s: %m. TMPDIR names another place.", directory);
@@ -271,7 +266,7 @@ static bool look(struct fsck *f, int root, struct rh_opening *opening)
     const char *temporary = getenv("TMPDIR");
     char directory[PATH_MAX];
     char path[PATH_MAX];
-    if (!exists(root, RH_CATALOG_FILE)) {
+    if (!rh_data_exists(root, RH_CATALOG_FILE)) {
         problem(f, "catalog-missing", RH_CATALOG_FILE, "the catalog is gone",
                 "bring it from a backup, or run fsck --rebuild");
         return true;
@@ -297,7 +292,7 @@ static bool change(struct fsck *f, int root, struct rh_opening *opening)
     char path[PATH_MAX];
     char why[256];
     enum rh_error error = RH_OK;
-    if (f->mode == REPAIR && exists(root, RH_CATALOG_FILE) &&
+    if (f->mode == REPAIR && rh_data_exists(root, RH_CATALOG_FILE) &&
         snprintf(path, sizeof path, "%s/" RH_CATALOG_FILE, f->data) < PATH_MAX)
         error = rh_catalog_integrity(path, why, sizeof why);
     if (error != RH_OK) {

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/hex.h"
+#include "vault/rows.h"
 
 struct catalog_model {
     struct rh_catalog base;
@@ -24,16 +25,6 @@ struct catalog_model {
 static struct catalog_model *model_of(struct rh_catalog *catalog)
 {
     return (struct catalog_model *)catalog;
-}
-
-/* Room for one more; capacity doubles at powers of two. */
-static void *grow(void *array, size_t count, size_t size)
-{
-    if (count != 0 && (count & (count - 1)) != 0)
-        return array;
-    void *grown = realloc(array, (count == 0 ? 1 : count * 2) * size);
-    RH_ASSERT(grown != NULL);
-    return grown;
 }
 
 static struct rh_upload_rows *find(const struct catalog_model *model, const char *id)
@@ -60,7 +51,7 @@ static void session_put(struct catalog_model *model, const struct rh_session_row
             return;
         }
     }
-    model->sessions = grow(model->sessions, model->session_count, sizeof *model->sessions);
+    model->sessions = rh_rows_grow(model->sessions, model->session_count, sizeof *model->sessions);
     model->sessions[model->session_count++] = *row;
 }
 
@@ -98,52 +89,12 @@ static void upload_put(struct catalog_model *model, const struct rh_upload_row *
     enum rh_error error = rh_upload_row_copy(&copy, row);
     RH_ASSERT(error == RH_OK);
     if (rows == NULL) {
-        model->uploads = grow(model->uploads, model->upload_count, sizeof *model->uploads);
+        model->uploads = rh_rows_grow(model->uploads, model->upload_count, sizeof *model->uploads);
         rows = &model->uploads[model->upload_count++];
         memset(rows, 0, sizeof *rows);
     }
     free(rows->row.metadata);
     rows->row = copy;
-}
-
-static void interval_put(struct rh_upload_rows *rows, const struct rh_interval *interval)
-{
-    size_t i = 0;
-    while (i < rows->interval_count && rows->intervals[i].offset < interval->offset)
-        i++;
-    if (i == rows->interval_count || rows->intervals[i].offset != interval->offset) {
-        rows->intervals = grow(rows->intervals, rows->interval_count, sizeof *rows->intervals);
-        memmove(&rows->intervals[i + 1], &rows->intervals[i],
-                (rows->interval_count - i) * sizeof *rows->intervals);
-        rows->interval_count++;
-    }
-    rows->intervals[i] = *interval;
-}
-
-static void interval_erase(struct rh_upload_rows *rows, uint64_t offset)
-{
-    for (size_t i = 0; i < rows->interval_count; i++) {
-        if (rows->intervals[i].offset != offset)
-            continue;
-        rows->interval_count--;
-        memmove(&rows->intervals[i], &rows->intervals[i + 1],
-                (rows->interval_count - i) * sizeof *rows->intervals);
-        return;
-    }
-}
-
-static void chunk_put(struct rh_upload_rows *rows, const struct rh_chunk_row *chunk)
-{
-    size_t i = 0;
-    while (i < rows->chunk_count && rows->chunks[i].index < chunk->index)
-        i++;
-    if (i == rows->chunk_count || rows->chunks[i].index != chunk->index) {
-        rows->chunks = grow(rows->chunks, rows->chunk_count, sizeof *rows->chunks);
-        memmove(&rows->chunks[i + 1], &rows->chunks[i],
-                (rows->chunk_count - i) * sizeof *rows->chunks);
-        rows->chunk_count++;
-    }
-    rows->chunks[i] = *chunk;
 }
 
 /* Rows of parts may come before the row of their upload within one batch. */
@@ -178,13 +129,13 @@ static void apply(struct catalog_model *model, const struct rh_change *change)
         upload_erase(model, change->upload);
         return;
     case RH_CHANGE_INTERVAL:
-        interval_put(parent_of(model, change->upload), &change->u.interval);
+        rh_rows_interval_put(parent_of(model, change->upload), &change->u.interval);
         return;
     case RH_CHANGE_INTERVAL_ERASE:
-        interval_erase(parent_of(model, change->upload), change->u.interval.offset);
+        rh_rows_interval_erase(parent_of(model, change->upload), change->u.interval.offset);
         return;
     case RH_CHANGE_CHUNK:
-        chunk_put(parent_of(model, change->upload), &change->u.chunk);
+        rh_rows_chunk_put(parent_of(model, change->upload), &change->u.chunk);
         return;
     case RH_CHANGE_CHUNKS_ERASE:
         parent_of(model, change->upload)->chunk_count = 0;
@@ -238,7 +189,7 @@ static void *copy_array(const void *from, size_t count, size_t size)
 
 static void hand_out(struct rh_rows *rows, const struct rh_upload_rows *from)
 {
-    rows->uploads = grow(rows->uploads, rows->upload_count, sizeof *rows->uploads);
+    rows->uploads = rh_rows_grow(rows->uploads, rows->upload_count, sizeof *rows->uploads);
     struct rh_upload_rows *to = &rows->uploads[rows->upload_count++];
     *to = *from;
     enum rh_error error = rh_upload_row_copy(&to->row, &from->row);

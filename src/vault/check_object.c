@@ -17,6 +17,7 @@
 #include "base/crc64.h"
 #include "base/id.h"
 #include "vault/check_inside.h"
+#include "vault/rows.h"
 
 #define COMPANION ".metadata.json"
 
@@ -100,14 +101,6 @@ static void read_companion(int root, const char *path, struct said *said)
 
 /* ---- Making rows ---- */
 
-static void add_interval(struct rh_upload_rows *rows, struct rh_interval interval)
-{
-    rows->intervals =
-        realloc(rows->intervals, (rows->interval_count + 1) * sizeof *rows->intervals);
-    RH_MEMORY(rows->intervals);
-    rows->intervals[rows->interval_count++] = interval;
-}
-
 /* The received ranges of a partial video: what its companion does not list as missing. */
 static bool add_ranges(struct rh_check *c, const char *path, const struct said *said,
                        struct rh_upload_rows *rows)
@@ -127,7 +120,7 @@ static bool add_ranges(struct rh_check *c, const char *path, const struct said *
             rh_check_crc(c, path, at, interval.length, &interval.crc64) != RH_OK)
             return false;
         if (interval.length > 0)
-            add_interval(rows, interval);
+            rh_rows_interval_put(rows, &interval);
         at = from + length;
     }
     return true;
@@ -310,7 +303,8 @@ static void adopt(struct rh_check *c, struct object *o, const struct rh_upload_r
     if (!ranges_fit) {
         rows.interval_count = 0;
         if (o->size > 0)
-            add_interval(&rows, (struct rh_interval){.length = o->size, .crc64 = o->crc64});
+            rh_rows_interval_put(&rows,
+                                 &(struct rh_interval){.length = o->size, .crc64 = o->crc64});
     }
     add_chunks(c, o->path, &o->said, &rows);
     if (known != NULL)

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "vault/files.h"
 
 #define REBUILT      RH_CATALOG_FILE ".rebuild"
 #define ORPHAN_AGE_S 86400 /* a crash's leftovers that are younger may still be somebody's work */
@@ -29,12 +29,6 @@ static const char why_damaged[] = "see whether the disk is full or the file is d
                                   "fsck says more";
 
 /* ---- Looking ---- */
-
-static bool exists(int root, const char *path)
-{
-    struct stat status;
-    return fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
-}
 
 static bool has_entries(int root, const char *path)
 {
@@ -55,9 +49,10 @@ static bool has_entries(int root, const char *path)
 /* Something that a catalog should speak of. */
 static bool has_remains(int root)
 {
-    return exists(root, RH_WITNESS_FILE) || exists(root, RH_CATALOG_FILE "-wal") ||
-           exists(root, REBUILT) || has_entries(root, "recordings") || has_entries(root, "files") ||
-           has_entries(root, "incoming") || has_entries(root, "uploaded_data");
+    return rh_data_exists(root, RH_WITNESS_FILE) || rh_data_exists(root, RH_CATALOG_FILE "-wal") ||
+           rh_data_exists(root, REBUILT) || has_entries(root, "recordings") ||
+           has_entries(root, "files") || has_entries(root, "incoming") ||
+           has_entries(root, "uploaded_data");
 }
 
 static enum rh_error read_meta(struct rh_catalog *catalog, const uint8_t entropy[32],
@@ -95,14 +90,14 @@ static enum rh_error keep_key(int root, const uint8_t key[16])
     text[32] = '\n';
     int fd = openat(root, RH_KEY_FILE ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                     0600);
-    enum rh_error error = fd >= 0 && write(fd, text, 33) == 33 && fsync(fd) == 0 ? RH_OK
-                          : errno == ENOSPC                                      ? RH_ERR_FULL
-                                                                                 : RH_ERR_IO;
+    enum rh_error error = fd >= 0 ? rh_data_write_all(fd, text, 33, 0) : rh_data_error(errno);
+    if (error == RH_OK && fsync(fd) != 0)
+        error = rh_data_error(errno);
     if (fd >= 0)
         close(fd);
     if (error == RH_OK && renameat(root, RH_KEY_FILE ".new", root, RH_KEY_FILE) != 0)
         error = RH_ERR_IO;
-    return error == RH_OK && fsync(root) != 0 ? RH_ERR_IO : error;
+    return error == RH_OK ? rh_data_sync_directory(root, ".") : error;
 }
 
 /* RH_OK with how it was opened; has_meta of the witness says whether it can be used. */
@@ -263,7 +258,7 @@ enum rh_error rh_generation_open(struct rh_catalog **out, const char *directory,
     if (root < 0)
         return RH_ERR_IO;
     enum rh_error error = RH_OK;
-    bool is_new = !exists(root, RH_CATALOG_FILE);
+    bool is_new = !rh_data_exists(root, RH_CATALOG_FILE);
     if (is_new && has_remains(root)) {
         opening->why = why_gone;
         error = RH_ERR_UNKNOWN;
@@ -297,11 +292,6 @@ static void remove_rebuilt(int root)
     (void)unlinkat(root, REBUILT "-journal", 0);
 }
 
-static enum rh_error sync_root(int root)
-{
-    return fsync(root) == 0 ? RH_OK : RH_ERR_IO;
-}
-
 /* What is known of the unfinished uploads: the witness's word, else the old catalog's. */
 static enum rh_error load_unfinished(int root, const char *directory, struct rh_witnessed *w,
                                      struct rh_opening *opening)
@@ -320,7 +310,7 @@ static enum rh_error load_unfinished(int root, const char *directory, struct rh_
         return error;
     rh_witnessed_finish(w);
     error = RH_ERR_UNKNOWN;
-    if (exists(root, RH_CATALOG_FILE))
+    if (rh_data_exists(root, RH_CATALOG_FILE))
         error = open_sqlite(&old, directory, RH_CATALOG_FILE, opening);
     if (error == RH_OK) {
         error = rh_witnessed_of_catalog(old, w);
@@ -357,7 +347,7 @@ static enum rh_error fill(int root, const char *directory, const struct rh_witne
     if (error == RH_OK)
         error = reconcile(root, catalog, w, opening, false);
     catalog->ops->close(catalog);
-    if (error == RH_OK && exists(root, REBUILT "-wal"))
+    if (error == RH_OK && rh_data_exists(root, REBUILT "-wal"))
         error = RH_ERR_IO; /* what it was closed into is not all of it */
     return error;
 }
@@ -368,7 +358,8 @@ static void aside_names(int root, char catalog[64], char wal[64], char witness[6
         (void)snprintf(catalog, 64, RH_CATALOG_FILE ".aside-%u", i);
         (void)snprintf(wal, 64, RH_CATALOG_FILE ".aside-%u-wal", i);
         (void)snprintf(witness, 64, RH_WITNESS_FILE ".aside-%u", i);
-        if (!exists(root, catalog) && !exists(root, wal) && !exists(root, witness))
+        if (!rh_data_exists(root, catalog) && !rh_data_exists(root, wal) &&
+            !rh_data_exists(root, witness))
             return;
     }
 }
@@ -381,17 +372,20 @@ static enum rh_error swap(int root)
     char wal[64];
     char witness[64];
     aside_names(root, catalog, wal, witness);
-    if (exists(root, RH_WITNESS_FILE) && linkat(root, RH_WITNESS_FILE, root, witness, 0) != 0)
+    if (rh_data_exists(root, RH_WITNESS_FILE) &&
+        linkat(root, RH_WITNESS_FILE, root, witness, 0) != 0)
         return RH_ERR_IO;
-    if (exists(root, RH_CATALOG_FILE) && linkat(root, RH_CATALOG_FILE, root, catalog, 0) != 0)
+    if (rh_data_exists(root, RH_CATALOG_FILE) &&
+        linkat(root, RH_CATALOG_FILE, root, catalog, 0) != 0)
         return RH_ERR_IO;
-    if (exists(root, RH_CATALOG_FILE "-wal") &&
+    if (rh_data_exists(root, RH_CATALOG_FILE "-wal") &&
         renameat(root, RH_CATALOG_FILE "-wal", root, wal) != 0)
         return RH_ERR_IO;
     (void)unlinkat(root, RH_CATALOG_FILE "-shm", 0);
-    if (sync_root(root) != RH_OK || renameat(root, REBUILT, root, RH_CATALOG_FILE) != 0)
+    if (rh_data_sync_directory(root, ".") != RH_OK ||
+        renameat(root, REBUILT, root, RH_CATALOG_FILE) != 0)
         return RH_ERR_IO;
-    return sync_root(root);
+    return rh_data_sync_directory(root, ".");
 }
 
 /* The witness of the new catalog: else the next start would take it for a restored one. */

@@ -25,6 +25,7 @@
 #include "base/assert.h"
 #include "base/crc64.h"
 #include "base/list.h"
+#include "vault/files.h"
 #include "vault/store_files_paths.h"
 
 #define COPY_BYTES (256u << 10)
@@ -45,26 +46,6 @@ struct extent {
     atomic_bool name_is_durable;
     char path[RH_PATH_MAX];
 };
-
-static enum rh_error error_of(int number)
-{
-    switch (number) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return RH_ERR_FULL;
-    case ENOENT:
-        return RH_ERR_UNKNOWN;
-    case EEXIST:
-        return RH_ERR_EXISTS;
-    case ENOMEM:
-        return RH_ERR_MEMORY;
-    case ENAMETOOLONG:
-        return RH_ERR_LIMIT;
-    default:
-        return RH_ERR_IO;
-    }
-}
 
 static struct extent *extent_of(uint64_t handle)
 {
@@ -87,19 +68,9 @@ static enum rh_error make_parents(const struct store_files *store, const char *p
         memcpy(part, path, size);
         part[size] = '\0';
         if (mkdirat(store->root, part, DIR_MODE) != 0 && errno != EEXIST)
-            return error_of(errno);
+            return rh_data_error(errno);
     }
     return RH_OK;
-}
-
-static enum rh_error sync_directory(const struct store_files *store, const char *path)
-{
-    int fd = openat(store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return error_of(errno);
-    enum rh_error error = fsync(fd) == 0 ? RH_OK : error_of(errno);
-    close(fd);
-    return error;
 }
 
 /* Makes path's name durable: its directory, and those above, which another thread may just have
@@ -113,14 +84,14 @@ static enum rh_error sync_name(const struct store_files *store, const char *path
     strcpy(directory, path);
     do {
         rh_path_parent(directory);
-        error = sync_directory(store, directory);
+        error = rh_data_sync_directory(store->root, directory);
     } while (error == RH_OK && strcmp(directory, ".") != 0);
     return error;
 }
 
 static enum rh_error remove_file(const struct store_files *store, const char *path)
 {
-    return unlinkat(store->root, path, 0) == 0 || errno == ENOENT ? RH_OK : error_of(errno);
+    return unlinkat(store->root, path, 0) == 0 || errno == ENOENT ? RH_OK : rh_data_error(errno);
 }
 
 static enum rh_error remove_directory(const struct store_files *store, const char *path)
@@ -128,7 +99,7 @@ static enum rh_error remove_directory(const struct store_files *store, const cha
     if (unlinkat(store->root, path, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTEMPTY ||
         errno == EEXIST)
         return RH_OK;
-    return error_of(errno);
+    return rh_data_error(errno);
 }
 
 /* Calls `each` for every entry of a directory; a missing directory has none. */
@@ -139,7 +110,7 @@ static enum rh_error for_entries(const struct store_files *store, const char *pa
     enum rh_error error = RH_OK;
     int fd = openat(store->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT ? RH_OK : error_of(errno);
+        return errno == ENOENT ? RH_OK : rh_data_error(errno);
     DIR *directory = fdopendir(fd);
     if (directory == NULL) {
         close(fd);
@@ -178,22 +149,6 @@ static enum rh_error remove_waiting(const struct store_files *store,
 
 /* ---- Whole small files ---- */
 
-static enum rh_error write_all(int fd, const void *data, size_t size, uint64_t offset)
-{
-    const char *next = data;
-    while (size > 0) {
-        ssize_t written = pwrite(fd, next, size, (off_t)offset);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return error_of(errno);
-        next += written;
-        offset += (uint64_t)written;
-        size -= (size_t)written;
-    }
-    return RH_OK;
-}
-
 /* Replaces a file: written beside it, synced, renamed over it, the name synced. */
 static enum rh_error replace_file(const struct store_files *store, const char *path,
                                   const void *data, size_t size)
@@ -206,14 +161,14 @@ static enum rh_error replace_file(const struct store_files *store, const char *p
     int fd = openat(store->root, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                     FILE_MODE);
     if (fd < 0)
-        return error_of(errno);
-    error = write_all(fd, data, size, 0);
+        return rh_data_error(errno);
+    error = rh_data_write_all(fd, data, size, 0);
     if (error == RH_OK && fsync(fd) != 0)
-        error = error_of(errno);
+        error = rh_data_error(errno);
     if (close(fd) != 0 && error == RH_OK)
-        error = error_of(errno);
+        error = rh_data_error(errno);
     if (error == RH_OK && renameat(store->root, beside, store->root, path) != 0)
-        error = error_of(errno);
+        error = rh_data_error(errno);
     if (error != RH_OK) {
         (void)remove_file(store, beside);
         return error;
@@ -238,7 +193,7 @@ static enum rh_error write_identity(const struct store_files *store,
     char path[RH_PATH_MAX];
     char text[1024];
     enum rh_error error = rh_path_identity(target, path, sizeof path);
-    if (error != RH_OK || faccessat(store->root, path, F_OK, 0) == 0)
+    if (error != RH_OK || rh_data_exists(store->root, path))
         return error;
     int size = snprintf(text, sizeof text, "format 1\nupload %s\nsession %s\nname %s\nmime %s\n",
                         target->upload, target->session, target->name, target->mime);
@@ -258,7 +213,7 @@ static enum rh_error open_extent(const struct store_files *store, struct extent 
             continue;
         extent->fd =
             openat(store->root, extent->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-        error = extent->fd < 0 ? error_of(errno) : RH_OK;
+        error = extent->fd < 0 ? rh_data_error(errno) : RH_OK;
     }
     return error;
 }
@@ -271,7 +226,7 @@ static enum rh_error holds_vouched(const struct store_files *store, const char *
     if (size == 0)
         return RH_OK;
     if (fstatat(store->root, path, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return error_of(errno);
+        return rh_data_error(errno);
     return (uint64_t)status.st_size >= size ? RH_OK : RH_ERR_UNKNOWN;
 }
 
@@ -308,7 +263,7 @@ static enum rh_error files_write(struct rh_store *base, uint64_t handle, uint64_
 {
     struct extent *extent = extent_of(handle);
     (void)base;
-    enum rh_error error = write_all(extent->fd, data, size, offset);
+    enum rh_error error = rh_data_write_all(extent->fd, data, size, offset);
     if (error != RH_OK)
         return error;
     /* Write-back is started early so that the sync finds little left to do. It promises nothing;
@@ -324,7 +279,7 @@ static enum rh_error sync_extent(const struct store_files *store, uint64_t handl
 {
     struct extent *extent = extent_of(handle);
     if (fdatasync(extent->fd) != 0)
-        return error_of(errno) == RH_ERR_FULL ? RH_ERR_FULL : RH_ERR_IO;
+        return rh_data_error(errno) == RH_ERR_FULL ? RH_ERR_FULL : RH_ERR_IO;
     if (atomic_load(&extent->name_is_durable))
         return RH_OK;
     enum rh_error error = sync_name(store, extent->path);
@@ -359,12 +314,12 @@ static enum rh_error read_through(int fd, uint64_t offset, uint64_t length, int 
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0) {
-            error = got == 0 ? RH_ERR_UNKNOWN : error_of(errno);
+            error = got == 0 ? RH_ERR_UNKNOWN : rh_data_error(errno);
             break;
         }
         *crc64 = rh_crc64_update(*crc64, block, (size_t)got);
         if (to >= 0)
-            error = write_all(to, block, (size_t)got, to_offset);
+            error = rh_data_write_all(to, block, (size_t)got, to_offset);
         offset += (uint64_t)got;
         to_offset += (uint64_t)got;
         length -= (uint64_t)got;
@@ -389,7 +344,7 @@ static enum rh_error hash(const struct store_files *store, const struct rh_store
         fd = openat(store->root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     }
     if (fd < 0)
-        return error_of(errno);
+        return rh_data_error(errno);
     error = read_through(fd, job->offset, job->length, -1, 0, &result->crc64);
     close(fd);
     return error;
@@ -404,7 +359,7 @@ static enum rh_error stitch(const struct store_files *store, const struct rh_sto
         return error;
     int fd = openat(store->root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return error_of(errno);
+        return rh_data_error(errno);
     error =
         read_through(fd, 0, job->length, extent_of(job->handle)->fd, job->offset, &result->crc64);
     close(fd);
@@ -433,7 +388,7 @@ static enum rh_error zero(const struct rh_store_job *job)
         return RH_OK;
     while (left > 0 && error == RH_OK) {
         size_t step = left < sizeof zeros ? (size_t)left : sizeof zeros;
-        error = write_all(extent_of(job->handle)->fd, zeros, step, offset);
+        error = rh_data_write_all(extent_of(job->handle)->fd, zeros, step, offset);
         offset += step;
         left -= step;
     }
@@ -457,18 +412,18 @@ static enum rh_error settle_incoming(const struct store_files *store, const char
     int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (size == 0 ? O_CREAT : 0);
     int fd = openat(store->root, incoming, flags, FILE_MODE);
     if (fd < 0)
-        return error_of(errno);
-    enum rh_error error = fstat(fd, &status) == 0 ? RH_OK : error_of(errno);
+        return rh_data_error(errno);
+    enum rh_error error = fstat(fd, &status) == 0 ? RH_OK : rh_data_error(errno);
     /* Longer is possible (bytes that were never acknowledged); shorter means that something cut it.
      */
     if (error == RH_OK && (uint64_t)status.st_size < size)
         error = RH_ERR_CHECKSUM;
     if (error == RH_OK && (uint64_t)status.st_size > size && ftruncate(fd, (off_t)size) != 0)
-        error = error_of(errno);
+        error = rh_data_error(errno);
     if (error == RH_OK && fsync(fd) != 0)
-        error = error_of(errno);
+        error = rh_data_error(errno);
     if (close(fd) != 0 && error == RH_OK)
-        error = error_of(errno);
+        error = rh_data_error(errno);
     return error;
 }
 
@@ -483,7 +438,7 @@ static enum rh_error object_is_there(const struct store_files *store, const char
     struct stat status;
     struct stat ours;
     if (fstatat(store->root, object, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return error_of(errno);
+        return rh_data_error(errno);
     if (fstatat(store->root, incoming, &ours, AT_SYMLINK_NOFOLLOW) == 0 &&
         (ours.st_ino != status.st_ino || ours.st_dev != status.st_dev))
         return RH_ERR_EXISTS;
@@ -496,11 +451,11 @@ static enum rh_error rename_new(const struct store_files *store, const char *fro
     if (renameat2(store->root, from, store->root, to, RENAME_NOREPLACE) == 0)
         return RH_OK;
     if (errno != EINVAL && errno != ENOSYS)
-        return error_of(errno);
+        return rh_data_error(errno);
     /* A file system without RENAME_NOREPLACE: a link is refused where the name exists. */
     if (linkat(store->root, from, store->root, to, 0) != 0)
-        return error_of(errno);
-    return unlinkat(store->root, from, 0) == 0 ? RH_OK : error_of(errno);
+        return rh_data_error(errno);
+    return unlinkat(store->root, from, 0) == 0 ? RH_OK : rh_data_error(errno);
 }
 
 static enum rh_error seal(const struct store_files *store, const struct rh_store_job *job)
@@ -532,7 +487,7 @@ static enum rh_error seal(const struct store_files *store, const struct rh_store
     if (error == RH_OK)
         error = remove_file(store, identity);
     if (error == RH_OK)
-        error = sync_directory(store, "incoming");
+        error = rh_data_sync_directory(store->root, "incoming");
     return error == RH_OK ? remove_waiting(store, &job->target) : error;
 }
 
@@ -547,7 +502,7 @@ static enum rh_error drop(const struct store_files *store, const struct rh_store
     if (error == RH_OK)
         error = remove_file(store, path);
     if (error == RH_OK)
-        error = sync_directory(store, "incoming");
+        error = rh_data_sync_directory(store->root, "incoming");
     return error == RH_OK ? remove_waiting(store, target) : error;
 }
 
@@ -566,7 +521,7 @@ static enum rh_error erase(const struct store_files *store, const struct rh_stor
     if (error != RH_OK)
         return error;
     rh_path_parent(path);
-    error = sync_directory(store, path);
+    error = rh_data_sync_directory(store->root, path);
     if (target->session[0] == '\0' && error == RH_OK)
         error = remove_directory(store, path);
     return error == RH_ERR_UNKNOWN ? RH_OK : error;
@@ -576,7 +531,7 @@ static enum rh_error space(const struct store_files *store, struct rh_store_resu
 {
     struct statvfs status;
     if (fstatvfs(store->root, &status) != 0)
-        return error_of(errno);
+        return rh_data_error(errno);
     result->free_bytes = (uint64_t)status.f_bavail * status.f_frsize;
     result->total_bytes = (uint64_t)status.f_blocks * status.f_frsize;
     return RH_OK;
@@ -668,7 +623,7 @@ enum rh_error rh_store_files_open(struct rh_store **out, const char *data_direct
     rh_list_init(&store->extents);
     store->root = open(data_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->root < 0) {
-        enum rh_error error = error_of(errno);
+        enum rh_error error = rh_data_error(errno);
         free(store);
         return error;
     }
@@ -676,7 +631,7 @@ enum rh_error rh_store_files_open(struct rh_store **out, const char *data_direct
     if (error == RH_OK)
         error = make_parents(store, "recordings/.");
     if (error == RH_OK)
-        error = sync_directory(store, ".");
+        error = rh_data_sync_directory(store->root, ".");
     if (error != RH_OK) {
         files_close(&store->base);
         return error;

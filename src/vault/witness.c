@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/crc64.h"
+#include "vault/files.h"
 
 #define BESIDE       RH_WITNESS_FILE ".new"
 #define FILE_MODE    0600 /* it holds the key of upload ids */
@@ -40,30 +41,6 @@ struct rh_witness {
     uint64_t room_end;   /* of the zeros after it */
     uint64_t snapshot_end;
 };
-
-static enum rh_error error_of(int number)
-{
-    return number == ENOSPC || number == EDQUOT ? RH_ERR_FULL
-           : number == ENOENT                   ? RH_ERR_UNKNOWN
-           : number == ENOMEM                   ? RH_ERR_MEMORY
-                                                : RH_ERR_IO;
-}
-
-static enum rh_error write_all(int fd, const void *data, size_t size, uint64_t offset)
-{
-    const char *next = data;
-    while (size > 0) {
-        ssize_t written = pwrite(fd, next, size, (off_t)offset);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return error_of(errno);
-        next += written;
-        offset += (uint64_t)written;
-        size -= (size_t)written;
-    }
-    return RH_OK;
-}
 
 static size_t padded(size_t size)
 {
@@ -174,7 +151,7 @@ enum rh_error rh_witness_read(int root, struct rh_witness_summary *summary,
     *summary = (struct rh_witness_summary){0};
     int fd = openat(root, RH_WITNESS_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return error_of(errno);
+        return rh_data_error(errno);
     uint8_t *data = NULL;
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
         error = RH_ERR_IO;
@@ -203,7 +180,7 @@ static enum rh_error make_room(struct rh_witness *witness, uint64_t needed)
     while (witness->room_end < needed + room && error == RH_OK) {
         uint64_t left = needed + room - witness->room_end;
         size_t step = left < sizeof zeros ? (size_t)left : sizeof zeros;
-        error = write_all(witness->fd, zeros, step, witness->room_end);
+        error = rh_data_write_all(witness->fd, zeros, step, witness->room_end);
         if (error == RH_OK)
             witness->room_end += step;
     }
@@ -229,7 +206,7 @@ static enum rh_error put_record(struct rh_witness *witness, uint64_t sequence,
     if (witness->end + whole > witness->room_end)
         error = make_room(witness, witness->end + whole);
     if (error == RH_OK)
-        error = write_all(witness->fd, record, whole, witness->end);
+        error = rh_data_write_all(witness->fd, record, whole, witness->end);
     free(record);
     if (error != RH_OK)
         return error;
@@ -382,17 +359,7 @@ static enum rh_error put_header(struct rh_witness *witness)
     rh_le64_put(header + 32, rh_crc64_update(0, header, 32));
     witness->end = HEADER_BYTES;
     witness->room_end = HEADER_BYTES;
-    return write_all(witness->fd, header, sizeof header, 0);
-}
-
-static enum rh_error sync_root(int root)
-{
-    int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return RH_ERR_IO;
-    enum rh_error error = fsync(fd) == 0 ? RH_OK : RH_ERR_IO;
-    close(fd);
-    return error;
+    return rh_data_write_all(witness->fd, header, sizeof header, 0);
 }
 
 enum rh_error rh_witness_create(struct rh_witness **out, int root, struct rh_catalog *catalog)
@@ -404,7 +371,7 @@ enum rh_error rh_witness_create(struct rh_witness **out, int root, struct rh_cat
     (void)unlinkat(root, BESIDE, 0);
     witness->fd =
         openat(root, BESIDE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-    enum rh_error error = witness->fd < 0 ? error_of(errno) : put_header(witness);
+    enum rh_error error = witness->fd < 0 ? rh_data_error(errno) : put_header(witness);
     if (error == RH_OK)
         error = rh_witness_snapshot(catalog, put_batch, witness);
     if (error == RH_OK)
@@ -415,7 +382,7 @@ enum rh_error rh_witness_create(struct rh_witness **out, int root, struct rh_cat
     if (error == RH_OK && renameat(root, BESIDE, root, RH_WITNESS_FILE) != 0)
         error = RH_ERR_IO;
     if (error == RH_OK)
-        error = sync_root(root);
+        error = rh_data_sync_directory(root, ".");
     if (error == RH_OK) {
         *out = witness;
         return RH_OK;

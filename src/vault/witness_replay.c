@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/siphash.h"
 #include "vault/map.h"
+#include "vault/rows.h"
 #include "vault/witness.h"
 
 struct slot {
@@ -48,16 +49,6 @@ const struct rh_witnessed_upload *rh_witnessed_find(const struct rh_witnessed *w
     return find(w, id);
 }
 
-/* Room for one more; capacity doubles at powers of two. */
-static void *grow(void *array, size_t count, size_t size)
-{
-    if (count != 0 && (count & (count - 1)) != 0)
-        return array;
-    void *grown = realloc(array, (count == 0 ? 1 : count * 2) * size);
-    RH_MEMORY(grown);
-    return grown;
-}
-
 static struct rh_witnessed_upload *upload_of(struct rh_witnessed *w, const char *id)
 {
     struct rh_witnessed_upload *upload = find(w, id);
@@ -70,52 +61,9 @@ static struct rh_witnessed_upload *upload_of(struct rh_witnessed *w, const char 
     RH_MEMORY(slot);
     slot->upload = upload;
     rh_map_add(&w->index->by_id, &slot->node, hash_of(id));
-    w->uploads = grow(w->uploads, w->upload_count, sizeof(struct rh_witnessed_upload *));
+    w->uploads = rh_rows_grow(w->uploads, w->upload_count, sizeof(struct rh_witnessed_upload *));
     w->uploads[w->upload_count++] = upload;
     return upload;
-}
-
-static void interval_put(struct rh_upload_rows *rows, const struct rh_interval *interval)
-{
-    size_t i = rows->interval_count;
-    while (i > 0 && rows->intervals[i - 1].offset > interval->offset)
-        i--;
-    if (i > 0 && rows->intervals[i - 1].offset == interval->offset) {
-        rows->intervals[i - 1] = *interval;
-        return;
-    }
-    rows->intervals = grow(rows->intervals, rows->interval_count, sizeof *rows->intervals);
-    memmove(&rows->intervals[i + 1], &rows->intervals[i],
-            (rows->interval_count - i) * sizeof *rows->intervals);
-    rows->intervals[i] = *interval;
-    rows->interval_count++;
-}
-
-static void interval_erase(struct rh_upload_rows *rows, uint64_t offset)
-{
-    for (size_t i = 0; i < rows->interval_count; i++) {
-        if (rows->intervals[i].offset != offset)
-            continue;
-        rows->interval_count--;
-        memmove(&rows->intervals[i], &rows->intervals[i + 1],
-                (rows->interval_count - i) * sizeof *rows->intervals);
-        return;
-    }
-}
-
-static void chunk_put(struct rh_upload_rows *rows, const struct rh_chunk_row *chunk)
-{
-    size_t i = rows->chunk_count;
-    while (i > 0 && rows->chunks[i - 1].index > chunk->index)
-        i--;
-    if (i > 0 && rows->chunks[i - 1].index == chunk->index) {
-        rows->chunks[i - 1] = *chunk;
-        return;
-    }
-    rows->chunks = grow(rows->chunks, rows->chunk_count, sizeof *rows->chunks);
-    memmove(&rows->chunks[i + 1], &rows->chunks[i], (rows->chunk_count - i) * sizeof *rows->chunks);
-    rows->chunks[i] = *chunk;
-    rows->chunk_count++;
 }
 
 static void forget_rows(struct rh_witnessed_upload *upload)
@@ -155,9 +103,9 @@ static size_t session_of(struct rh_witnessed *w, const char *id)
     RH_MEMORY(slot);
     slot->index = w->session_count;
     rh_map_add(&w->index->sessions, &slot->node, hash_of(id));
-    w->sessions = grow(w->sessions, w->session_count, sizeof *w->sessions);
+    w->sessions = rh_rows_grow(w->sessions, w->session_count, sizeof *w->sessions);
     w->session_is_erased =
-        grow(w->session_is_erased, w->session_count, sizeof *w->session_is_erased);
+        rh_rows_grow(w->session_is_erased, w->session_count, sizeof *w->session_is_erased);
     w->sessions[w->session_count] = (struct rh_session_row){0};
     strcpy(w->sessions[w->session_count].id, id);
     return w->session_count++;
@@ -194,13 +142,13 @@ static void apply(struct rh_witnessed *w, const struct rh_change *change)
         upload_erase(upload_of(w, change->upload));
         return;
     case RH_CHANGE_INTERVAL:
-        interval_put(&upload_of(w, change->upload)->rows, &change->u.interval);
+        rh_rows_interval_put(&upload_of(w, change->upload)->rows, &change->u.interval);
         return;
     case RH_CHANGE_INTERVAL_ERASE:
-        interval_erase(&upload_of(w, change->upload)->rows, change->u.interval.offset);
+        rh_rows_interval_erase(&upload_of(w, change->upload)->rows, change->u.interval.offset);
         return;
     case RH_CHANGE_CHUNK:
-        chunk_put(&upload_of(w, change->upload)->rows, &change->u.chunk);
+        rh_rows_chunk_put(&upload_of(w, change->upload)->rows, &change->u.chunk);
         return;
     case RH_CHANGE_CHUNKS_ERASE:
         upload_of(w, change->upload)->rows.chunk_count = 0;

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "vault/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum rh_error rh_data_error(int number)
+{
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return RH_ERR_FULL;
+    case ENOENT:
+        return RH_ERR_UNKNOWN;
+    case EEXIST:
+        return RH_ERR_EXISTS;
+    case ENOMEM:
+        return RH_ERR_MEMORY;
+    case ENAMETOOLONG:
+        return RH_ERR_LIMIT;
+    default:
+        return RH_ERR_IO;
+    }
+}
+
+enum rh_error rh_data_write_all(int fd, const void *data, size_t size, uint64_t offset)
+{
+    const char *next = data;
+    while (size > 0) {
+        ssize_t written = pwrite(fd, next, size, (off_t)offset);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return rh_data_error(errno);
+        next += written;
+        offset += (uint64_t)written;
+        size -= (size_t)written;
+    }
+    return RH_OK;
+}
+
+bool rh_data_exists(int root, const char *path)
+{
+    struct stat status;
+    return fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+enum rh_error rh_data_sync_directory(int root, const char *path)
+{
+    int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return rh_data_error(errno);
+    enum rh_error error = fsync(fd) == 0 ? RH_OK : rh_data_error(errno);
+    close(fd);
+    return error;
+}
