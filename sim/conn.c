@@ -272,6 +272,20 @@ void sim_conn_revoked(struct sim_receiver *r, uint64_t op)
     run(r, conn);
 }
 
+void sim_conn_checkpoint(struct sim_receiver *r, uint64_t op)
+{
+    struct sim_conn *conn = sim_conn_of(r, op);
+    if (conn != NULL)
+        rh_exchange_checkpoint(conn->exchange);
+}
+
+void sim_conn_progressed(struct sim_receiver *r, uint64_t op, uint64_t cursor)
+{
+    struct sim_conn *conn = sim_conn_of(r, op);
+    if (conn != NULL)
+        rh_exchange_progressed(conn->exchange, cursor);
+}
+
 void sim_conn_replied(struct sim_receiver *r, struct rh_vault_reply *reply)
 {
     struct sim_conn *conn = sim_conn_of(r, reply->op);

@@ -119,6 +119,8 @@ void sim_catalog_set_generation(struct sim_receiver *, const char *generation);
 /* ---- conn.c ---- */
 void sim_conn_granted(struct sim_receiver *, const struct rh_grant *);
 void sim_conn_revoked(struct sim_receiver *, uint64_t op);
+void sim_conn_checkpoint(struct sim_receiver *, uint64_t op);
+void sim_conn_progressed(struct sim_receiver *, uint64_t op, uint64_t cursor);
 void sim_conn_replied(struct sim_receiver *, struct rh_vault_reply *); /* takes it */
 void sim_conns_drop(struct sim_receiver *);                            /* the process died */
 struct sim_conn *sim_conn_of(struct sim_receiver *, uint64_t op);

@@ -13,7 +13,7 @@
 
 #define BUSY_MS ((rh_ms)90000) /* so long after the last event time is told every second */
 
-enum post_kind { POST_EVENT, POST_GRANT, POST_REVOKE, POST_REPLY };
+enum post_kind { POST_EVENT, POST_GRANT, POST_REVOKE, POST_CHECKPOINT, POST_PROGRESS, POST_REPLY };
 
 struct post {
     enum post_kind kind;
@@ -21,6 +21,7 @@ struct post {
     struct rh_grant grant;
     struct rh_vault_reply *reply;
     uint64_t op;
+    uint64_t cursor;
 };
 
 static unsigned loop_of(uint64_t op)
@@ -91,8 +92,7 @@ static void want_death(struct sim_receiver *r, enum sim_death death)
 static void drop_post(struct post *post)
 {
     if (post->kind == POST_EVENT && post->event.kind == RH_HAS_REQUEST) {
-        free(post->event.u.request->metadata);
-        free(post->event.u.request);
+        rh_vault_request_free(post->event.u.request);
     }
     if (post->kind == POST_REPLY) {
         rh_vault_reply_finish(post->reply);
@@ -128,6 +128,12 @@ static void deliver(struct sim *sim, void *context, uint64_t life)
         break;
     case POST_REVOKE:
         sim_conn_revoked(r, post->op);
+        break;
+    case POST_CHECKPOINT:
+        sim_conn_checkpoint(r, post->op);
+        break;
+    case POST_PROGRESS:
+        sim_conn_progressed(r, post->op, post->cursor);
         break;
     case POST_REPLY:
         sim_conn_replied(r, post->reply);
@@ -236,6 +242,17 @@ static void act(struct sim_receiver *r, struct rh_vault_action *action)
         post = post_new(POST_REVOKE);
         post->op = action->u.revoke_op;
         post_to(r, post, &r->to_loop_ms[loop_of(action->u.revoke_op)]);
+        break;
+    case RH_DO_CHECKPOINT:
+        post = post_new(POST_CHECKPOINT);
+        post->op = action->u.checkpoint_op;
+        post_to(r, post, &r->to_loop_ms[loop_of(post->op)]);
+        break;
+    case RH_DO_PROGRESS:
+        post = post_new(POST_PROGRESS);
+        post->op = action->u.progress.op;
+        post->cursor = action->u.progress.cursor;
+        post_to(r, post, &r->to_loop_ms[loop_of(post->op)]);
         break;
     case RH_DO_REPLY:
         sim_note(r->sim, sim_upload_named(r->sim, action->u.reply->upload.name),

@@ -497,6 +497,12 @@ void rh_connection_message(struct rh_connection *c, struct rh_message *message)
     case RH_MESSAGE_REVOKE:
         rh_exchange_revoked(c->exchange);
         break;
+    case RH_MESSAGE_CHECKPOINT: /* the body goes on as if nothing had been asked */
+        rh_exchange_checkpoint(c->exchange);
+        return;
+    case RH_MESSAGE_PROGRESS:
+        rh_exchange_progressed(c->exchange, message->u.progress.cursor);
+        return;
     case RH_MESSAGE_REPLY:
         rh_exchange_replied(c->exchange, message->u.reply);
         break;

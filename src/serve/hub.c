@@ -54,6 +54,17 @@ static void act(struct rh_hub *hub, struct rh_vault_action *action)
         message->u.op = action->u.revoke_op;
         to_loop(hub, action->u.revoke_op, message);
         break;
+    case RH_DO_CHECKPOINT:
+        message = rh_message_new(RH_MESSAGE_CHECKPOINT);
+        message->u.op = action->u.checkpoint_op;
+        to_loop(hub, action->u.checkpoint_op, message);
+        break;
+    case RH_DO_PROGRESS:
+        message = rh_message_new(RH_MESSAGE_PROGRESS);
+        message->u.progress.op = action->u.progress.op;
+        message->u.progress.cursor = action->u.progress.cursor;
+        to_loop(hub, action->u.progress.op, message);
+        break;
     case RH_DO_REPLY:
         message = rh_message_new(RH_MESSAGE_REPLY);
         message->u.reply = action->u.reply;
@@ -186,8 +197,7 @@ void rh_hub_join(struct rh_hub *hub)
 static void free_event(struct rh_vault_event *event)
 {
     if (event->kind == RH_HAS_REQUEST) {
-        free(event->u.request->metadata);
-        free(event->u.request);
+        rh_vault_request_free(event->u.request);
     } else if (event->kind == RH_HAS_READ) {
         rh_rows_free(event->u.read.rows);
         free(event->u.read.rows);

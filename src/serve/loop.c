@@ -17,7 +17,7 @@
 #define TICK_MS         ((rh_ms)250) /* how finely time-outs are kept */
 #define SLOTS_FIRST     64
 #define SLOTS_MAX       ((size_t)1 << 24) /* what an op has room for */
-#define INBOX_MAX       ((size_t)1 << 24) /* three answers an op at most, and hand-overs */
+#define INBOX_MAX       ((size_t)1 << 24) /* a few messages an op, and hand-overs */
 #define OP_SLOT_SHIFT   8
 #define OP_SERIAL_SHIFT 32
 #define OP_SLOT_MASK    0xffffffu
@@ -162,7 +162,11 @@ static void handle(struct rh_loop *loop, struct rh_message *message)
         answer_message(loop, message, message->u.grant.op);
         break;
     case RH_MESSAGE_REVOKE:
+    case RH_MESSAGE_CHECKPOINT:
         answer_message(loop, message, message->u.op);
+        break;
+    case RH_MESSAGE_PROGRESS:
+        answer_message(loop, message, message->u.progress.op);
         break;
     case RH_MESSAGE_REPLY:
         answer_message(loop, message, message->u.reply->op);

@@ -13,17 +13,19 @@
 #include "vault/vault.h"
 
 enum rh_message_kind {
-    RH_MESSAGE_EVENT = 1, /* to the vault: event */
-    RH_MESSAGE_STORE,     /* to a disk worker: store */
-    RH_MESSAGE_READ,      /* to the catalog worker: read */
-    RH_MESSAGE_COMMIT,    /* to the catalog worker: commit */
-    RH_MESSAGE_ACCEPTED,  /* to a loop: a connection */
-    RH_MESSAGE_GRANT,     /* to a loop: grant */
-    RH_MESSAGE_REVOKE,    /* to a loop: op */
-    RH_MESSAGE_REPLY,     /* to a loop: reply, which becomes the receiver's */
-    RH_MESSAGE_DRAIN,     /* to a loop: end after what is in flight */
-    RH_MESSAGE_CUT,       /* to a loop: break off bodies that are still coming */
-    RH_MESSAGE_STOP,      /* to any: leave the thread */
+    RH_MESSAGE_EVENT = 1,  /* to the vault: event */
+    RH_MESSAGE_STORE,      /* to a disk worker: store */
+    RH_MESSAGE_READ,       /* to the catalog worker: read */
+    RH_MESSAGE_COMMIT,     /* to the catalog worker: commit */
+    RH_MESSAGE_ACCEPTED,   /* to a loop: a connection */
+    RH_MESSAGE_GRANT,      /* to a loop: grant */
+    RH_MESSAGE_REVOKE,     /* to a loop: op */
+    RH_MESSAGE_CHECKPOINT, /* to a loop: op */
+    RH_MESSAGE_PROGRESS,   /* to a loop: progress */
+    RH_MESSAGE_REPLY,      /* to a loop: reply, which becomes the receiver's */
+    RH_MESSAGE_DRAIN,      /* to a loop: end after what is in flight */
+    RH_MESSAGE_CUT,        /* to a loop: break off bodies that are still coming */
+    RH_MESSAGE_STOP,       /* to any: leave the thread */
 };
 
 struct rh_message {
@@ -46,6 +48,10 @@ struct rh_message {
         } accepted;
         struct rh_grant grant;
         uint64_t op;
+        struct {
+            uint64_t op;
+            uint64_t cursor;
+        } progress;
         struct rh_vault_reply *reply;
     } u;
 };

@@ -39,6 +39,8 @@ enum rh_geometry {
     RH_GEOMETRY_RANGES = 1, /* parts declare (offset, length): written in place */
     RH_GEOMETRY_CHUNKS =
         2, /* parts declare an index only: stitched in order, those that came early wait */
+    RH_GEOMETRY_CURSOR =
+        3, /* one cursor: bytes come in order from 0 on, from one writer at a time */
 };
 
 struct rh_session_row {

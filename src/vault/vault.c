@@ -20,6 +20,7 @@ void rh_vault_limits_default(struct rh_vault_limits *limits)
         .metadata_bytes_max = 64 << 10,
         .chunks_max = 1 << 20,
         .cached_max = 10000,
+        .sources_max = 1000,
     };
 }
 
@@ -81,6 +82,15 @@ void rh_vault_die(struct rh_vault *v, const char *why, enum rh_error error)
 
 /* ---- Operations ---- */
 
+void rh_vault_request_free(struct rh_vault_request *request)
+{
+    if (request == NULL)
+        return;
+    free(request->metadata);
+    free(request->sources);
+    free(request);
+}
+
 void rh_op_attach(struct rh_op *op, struct rh_upload *upload)
 {
     RH_ASSERT(op->upload == NULL);
@@ -106,8 +116,7 @@ void rh_op_free(struct rh_vault *v, struct rh_op *op)
         rh_vault_reply_finish(op->reply);
         free(op->reply);
     }
-    free(op->request->metadata);
-    free(op->request);
+    rh_vault_request_free(op->request);
     free(op);
 }
 
@@ -144,8 +153,7 @@ static enum rh_error request_told(struct rh_vault *v, struct rh_vault_request *r
 {
     struct rh_op *op = calloc(1, sizeof *op);
     if (op == NULL) {
-        free(request->metadata);
-        free(request);
+        rh_vault_request_free(request);
         return RH_ERR_MEMORY;
     }
     RH_ASSERT(rh_map_first(&v->ops, rh_map_hash_u64(request->op)) == NULL);
@@ -304,8 +312,7 @@ void rh_vault_destroy(struct rh_vault *v)
 static void event_drop(struct rh_vault_event *event)
 {
     if (event->kind == RH_HAS_REQUEST) {
-        free(event->u.request->metadata);
-        free(event->u.request);
+        rh_vault_request_free(event->u.request);
     } else if (event->kind == RH_HAS_READ) {
         rh_rows_free(event->u.read.rows);
         free(event->u.read.rows);

@@ -24,6 +24,24 @@
  * committed first, and only then the newer gets its grant (4); a broken body keeps what arrived
  * (6); the upload completes by itself when its total is known and durable (7); below the reserve
  * new bytes are refused while finishing goes on (9); age counts ticks, not wall time (10).
+ *
+ * Uploads with a cursor (RH_GEOMETRY_CURSOR: tus, IETF resumable uploads, Content-Range PUT):
+ *   - CREATE says `cursor`; total may be RH_SIZE_UNKNOWN. WRITE says `cursor` too; its offset must
+ *     be the upload's cursor, after everything that an older writer's loop has received was
+ *     committed (the newest writer wins, whoever it is), else RH_REPLY_OFFSET with the true
+ *     view.cursor, and nothing is changed.
+ *   - A grant with `checkpoint` is reported in pieces: RH_WRITTEN_SOFAR with what has come since
+ *     the last report, after RH_CHECKPOINT_BYTES and whenever RH_DO_CHECKPOINT asks (about once a
+ *     second, and for a GET, which then answers with the true cursor while the writer goes on
+ *     undisturbed). After such a report both sides move the grant on by what was reported:
+ *     spans[0].offset and .length, and bytes_max.
+ *   - A body whose checksum the sender declares (`has_crc`, or `verified` where the loop checks it)
+ *     counts whole or not at all: no checkpoints, and nothing is kept of a broken one.
+ *   - Their bytes are no receipt until they are done: an unfinished one expires (expires_wall_s), a
+ *     finished one never.
+ *   - Concatenation: CREATE with `concat` RH_CONCAT_FINAL and the ids of its sources, each a
+ *     RH_CONCAT_PARTIAL of the same session. It completes when they are complete, at once or later,
+ *     and leaves them as they are. It takes no WRITE.
  */
 #include "vault/catalog.h"
 #include "vault/store.h"
@@ -41,8 +59,12 @@ struct rh_vault_limits {
     uint64_t expire_after_ticks; /* seconds of server life without a change; 0: never */
     size_t metadata_bytes_max;   /* 64 KiB */
     uint64_t chunks_max;         /* RH_GEOMETRY_CHUNKS: indexes below this alone; OUT_OF_RANGE */
-    size_t cached_max; /* uploads and sessions kept in memory although nothing happens to them */
+    size_t cached_max;  /* uploads and sessions kept in memory although nothing happens to them */
+    size_t sources_max; /* of one concatenation; beyond: RH_REPLY_CONFLICT */
 };
+
+#define RH_CHECKPOINT_BYTES ((uint64_t)16 << 20)
+#define RH_FILE_NAME_MAX    512
 
 void rh_vault_limits_default(struct rh_vault_limits *);
 
@@ -54,13 +76,21 @@ enum rh_request_kind {
     RH_REQUEST_SESSION_CREATE = 1, /* session? (OK where it is there already, CONFLICT where it is
                                       another participant's), participant, unused_only, entropy */
     RH_REQUEST_SESSION_GET,        /* session */
-    RH_REQUEST_CREATE,             /* session?, name?, mime, total?, metadata?, entropy */
+    RH_REQUEST_CREATE,             /* session?, name?, mime, total?, metadata?, entropy, cursor,
+                                      concat, file_name? */
     RH_REQUEST_GET,                /* upload, or session + name */
     RH_REQUEST_WRITE,    /* upload (ranges), or session + name + chunk (made on its first chunk) */
     RH_REQUEST_FINISH,   /* upload, or session + name; total?, crc?, parts?, allow_partial */
     RH_REQUEST_METADATA, /* session + name, metadata, declared_size? ; before, while or after
                             uploading */
-    RH_REQUEST_DELETE, /* upload: forget an unfinished one; a finished one is refused with STATE */
+    RH_REQUEST_DELETE,   /* upload: forget an unfinished one; a finished one is refused with STATE,
+                            unless terminate */
+};
+
+enum rh_concat {
+    RH_CONCAT_NONE = 0,
+    RH_CONCAT_PARTIAL, /* made to become a piece of finals; otherwise an upload like any other */
+    RH_CONCAT_FINAL,   /* its bytes are those of its sources, in their order */
 };
 
 struct rh_vault_request {
@@ -87,7 +117,24 @@ struct rh_vault_request {
     uint64_t lease_number;
     char *metadata;         /* JSON text, malloc'ed; the vault takes it */
     uint64_t declared_size; /* METADATA: file_size, or RH_SIZE_UNKNOWN */
+
+    bool cursor;           /* CREATE, WRITE: an upload with a cursor */
+    bool ends_by_final;    /* CREATE with cursor: only a WRITE that says `final` completes it (or
+                              FINISH), not that its total is reached */
+    bool verified;         /* WRITE with cursor: the loop checks a declared checksum and says
+                            RH_WRITTEN_MISMATCH where it differs: all of the body counts, or nothing */
+    bool progress;         /* WRITE with cursor: RH_DO_PROGRESS after each checkpoint, please */
+    bool terminate;        /* DELETE: a finished upload too; its bytes are erased */
+    enum rh_concat concat; /* CREATE with cursor */
+    char (*sources)[RH_ID_TEXT_MAX]; /* RH_CONCAT_FINAL: malloc'ed; the vault takes it */
+    size_t source_count;
+    char file_name[RH_FILE_NAME_MAX]; /* CREATE with cursor, where name is "": what the client calls
+                                         it, in any bytes; the name is made of it (base/id.h rules)
+                                       */
 };
+
+/* A request and what it owns; takes NULL. */
+void rh_vault_request_free(struct rh_vault_request *);
 
 /* ---- Replies ---- */
 
@@ -102,6 +149,8 @@ enum rh_reply_code {
     RH_REPLY_CONFLICT,      /* CREATE or FINISH disagrees with what is known; message says which */
     RH_REPLY_TOTAL_CHANGED, /* 400 */
     RH_REPLY_OUT_OF_RANGE,  /* beyond the total, chunk_index >= total_chunks: 400 */
+    RH_REPLY_OFFSET,        /* WRITE with cursor at another offset: upload.cursor has the true one;
+                               409 */
     RH_REPLY_STALE_WRITER,  /* 409 */
     RH_REPLY_SUPERSEDED,    /* a newer writer took this range over: 409 */
     RH_REPLY_CHECKSUM,      /* the part's (or the whole's) declared CRC differs from the bytes: 422;
@@ -135,6 +184,11 @@ struct rh_upload_view {
     uint64_t chunks_received;
     int64_t created_wall_s;
     int64_t done_wall_s;
+    uint64_t cursor;        /* durable bytes from 0 on without a gap; never falls */
+    int64_t expires_wall_s; /* an unfinished one with a cursor stays at least until then; 0: for
+                               ever */
+    enum rh_concat concat;
+    bool ends_by_final;
     char *metadata; /* malloc'ed copy, owned by the reply; NULL: none, or not asked for (only
                        SESSION_GET and GET) */
 };
@@ -145,7 +199,8 @@ struct rh_vault_reply {
     const char *message; /* static text for people, or NULL */
     bool has_upload;
     struct rh_upload_view upload;
-    bool has_receipt; /* WRITE: the part; done: the whole */
+    bool has_receipt;  /* WRITE: the part; done: the whole */
+    bool receipt_kept; /* ... and it is kept until the upload completes, see above */
     struct rh_interval receipt;
     struct rh_interval durable[RH_REPLY_RANGES_MAX]; /* acknowledged, coalesced, ascending; may be
                                                         cut at the end */
@@ -182,6 +237,7 @@ struct rh_grant {
     struct rh_grant_span spans[RH_GRANT_SPANS_MAX];
     size_t span_count;
     uint64_t bytes_max; /* never take more than this; more body than that is RH_WRITTEN_TOO_LONG */
+    bool checkpoint; /* to be reported in pieces; it has one span at most, and compares nothing */
 };
 
 enum rh_written_end {
@@ -189,18 +245,21 @@ enum rh_written_end {
     RH_WRITTEN_BROKEN,    /* the connection ended or the body was malformed */
     RH_WRITTEN_REVOKED,   /* as the vault asked */
     RH_WRITTEN_TOO_LONG,
-    RH_WRITTEN_FAILED, /* ops->write said RH_ERR_IO */
-    RH_WRITTEN_FULL,   /* ops->write said RH_ERR_FULL */
+    RH_WRITTEN_FAILED,   /* ops->write said RH_ERR_IO */
+    RH_WRITTEN_FULL,     /* ops->write said RH_ERR_FULL */
+    RH_WRITTEN_SOFAR,    /* no end: grants with `checkpoint`; any number of these before the end */
+    RH_WRITTEN_MISMATCH, /* the body ended, and its declared checksum (`verified`) is another */
 };
 
 struct rh_written {
     uint64_t op;
     enum rh_written_end end;
-    uint64_t bytes;                      /* body bytes taken, over all spans */
-    uint64_t crc64[RH_GRANT_SPANS_MAX];  /* of the bytes taken in each span */
+    uint64_t bytes;                     /* body bytes taken since the last report, over all spans */
+    uint64_t crc64[RH_GRANT_SPANS_MAX]; /* of the bytes taken in each span */
     uint64_t length[RH_GRANT_SPANS_MAX]; /* bytes taken in each span */
     size_t span_count;
     bool checked; /* every one of these bytes was compared with a checksum of the sender */
+    bool asked;   /* SOFAR: this answers RH_DO_CHECKPOINT (also with no bytes at all) */
 };
 
 /* ---- Events ---- */
@@ -248,7 +307,10 @@ enum rh_vault_action_kind {
     RH_DO_STORE,  /* a job; call rh_store_job_finish when done */
     RH_DO_READ,
     RH_DO_COMMIT, /* the batch becomes the executor's; free it when done. At most one at a time */
-    RH_DO_FATAL,  /* the catalog could not be made durable: log and end the process at once */
+    RH_DO_CHECKPOINT, /* to the loop of op: report SOFAR with `asked` now, and go on; crossing with
+                         its last report is fine. One at a time and op */
+    RH_DO_PROGRESS,   /* to the loop of op: so much is committed (only where the request asked) */
+    RH_DO_FATAL,      /* the catalog could not be made durable: log and end the process at once */
     RH_DO_DRAINED,
     RH_DO_LOG, /* something an operator should see: a failed sync, a clock jump, an overdue upload
                 */
@@ -259,6 +321,11 @@ struct rh_vault_action {
     union {
         struct rh_grant grant;
         uint64_t revoke_op;
+        uint64_t checkpoint_op;
+        struct {
+            uint64_t op;
+            uint64_t cursor;
+        } progress;
         struct rh_vault_reply *reply; /* malloc'ed */
         struct rh_store_job store;
         struct {

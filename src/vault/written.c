@@ -84,6 +84,11 @@ static void judge(struct rh_op *op)
     case RH_WRITTEN_FAILED:
         verdict(op, RH_REPLY_WRITE_FAILED, false, "the bytes could not be written");
         break;
+    case RH_WRITTEN_MISMATCH:
+        verdict(op, RH_REPLY_CHECKSUM, false, "the bytes do not have the declared checksum");
+        break;
+    case RH_WRITTEN_SOFAR: /* no end */
+        break;
     case RH_WRITTEN_FULL:
         verdict(op, RH_REPLY_FULL, true, "the server has no room");
         break;

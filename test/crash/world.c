@@ -131,6 +131,9 @@ static void take_action(struct world *w, struct rh_vault_action *action)
     case RH_DO_REVOKE:
         w->asked[action->u.revoke_op].revoked = true;
         return;
+    case RH_DO_CHECKPOINT:
+    case RH_DO_PROGRESS:
+        return;
     case RH_DO_FATAL:
         world_problem(w, "the vault gave up");
         return;

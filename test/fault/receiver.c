@@ -83,6 +83,14 @@ static void act(struct receiver *r, struct rh_vault_action *action)
         if (r->exchange != NULL)
             rh_exchange_revoked(r->exchange);
         return;
+    case RH_DO_CHECKPOINT:
+        if (r->exchange != NULL)
+            rh_exchange_checkpoint(r->exchange);
+        return;
+    case RH_DO_PROGRESS:
+        if (r->exchange != NULL)
+            rh_exchange_progressed(r->exchange, action->u.progress.cursor);
+        return;
     case RH_DO_REPLY:
         do_reply(r, action->u.reply);
         return;

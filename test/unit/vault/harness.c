@@ -65,6 +65,12 @@ static void execute(struct world *w, struct rh_vault_action *action)
     case RH_DO_REVOKE:
         w->revoked[action->u.revoke_op] = true;
         return;
+    case RH_DO_CHECKPOINT:
+        w->checkpoints[action->u.checkpoint_op]++;
+        return;
+    case RH_DO_PROGRESS:
+        w->progress[action->u.progress.op] = action->u.progress.cursor;
+        return;
     case RH_DO_REPLY:
         op = action->u.reply->op;
         assert_null(w->replies[op]); /* one reply for each request */
@@ -156,6 +162,8 @@ static void drop_answers(struct world *w)
         free(w->grants[i]);
         w->grants[i] = NULL;
         w->revoked[i] = false;
+        w->checkpoints[i] = 0;
+        w->progress[i] = 0;
         if (w->replies[i] != NULL)
             rh_vault_reply_finish(w->replies[i]);
         free(w->replies[i]);

@@ -31,6 +31,8 @@ struct world {
     /* By op, since the last restart of the world. */
     struct rh_grant *grants[WORLD_OPS_MAX];
     bool revoked[WORLD_OPS_MAX];
+    size_t checkpoints[WORLD_OPS_MAX]; /* asked for */
+    uint64_t progress[WORLD_OPS_MAX];  /* the last that was told; 0: none */
     struct rh_vault_reply *replies[WORLD_OPS_MAX];
     /* Held back, while a test says so. */
     bool hold_commits;
