@@ -9,9 +9,9 @@
  * trust receipts of the old one; and before such a catalog is served it is brought up to what the
  * witness and the files prove (check.h).
  *
- * How that is told: the catalog counts its commits, and the witness holds the count, the generation
- * and its own inode. Equal, or the catalog ahead (the witness is synced later): the same. Nobody
- * else may use the directory meanwhile (the caller has its lock).
+ * How that is told: the catalog counts its commits, and the witness holds the count, the
+ * generation, its own inode and time of birth. Equal, or the catalog ahead (the witness is synced
+ * later): the same. Nobody else may use the directory meanwhile (the caller has its lock).
  */
 #include "vault/check.h"
 

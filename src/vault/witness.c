@@ -53,6 +53,45 @@ static uint64_t record_crc(const uint8_t *record, const uint8_t *payload, size_t
     return rh_crc64_update(crc, payload, size);
 }
 
+/* ---- Which file it is ---- */
+
+struct self {
+    uint64_t inode;
+    uint32_t birth; /* a hash of the time it was made; 0: not known */
+    uint64_t size;
+};
+
+/* An inode's number is given again to another file, a copy among them; its time of birth is not.
+ * Where the file system or the kernel tells none, the number has to do. */
+static uint32_t birth_of(int fd)
+{
+    struct statx status = {0};
+    uint8_t time[12];
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0 ||
+        (status.stx_mask & STATX_BTIME) == 0)
+        return 0;
+    rh_le64_put(time, (uint64_t)status.stx_btime.tv_sec);
+    rh_le32_put(time + 8, status.stx_btime.tv_nsec);
+    return (uint32_t)rh_crc64_update(0, time, sizeof time) | 1;
+}
+
+static enum rh_error look_at(int fd, struct self *self)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+        return RH_ERR_IO;
+    *self = (struct self){
+        .inode = status.st_ino, .birth = birth_of(fd), .size = (uint64_t)status.st_size};
+    return RH_OK;
+}
+
+static bool is_copy(const uint8_t *header, const struct self *self)
+{
+    uint32_t birth = rh_le32_get(header + 20);
+    return rh_le64_get(header + 24) != self->inode ||
+           (birth != 0 && self->birth != 0 && birth != self->birth);
+}
+
 /* ---- Reading ---- */
 
 /* The record at `at`, if there is a whole one. */
@@ -115,16 +154,16 @@ static enum rh_error read_records(const uint8_t *data, size_t size,
     return error;
 }
 
-static enum rh_error read_header(const uint8_t *data, size_t size, const struct stat *status,
+static enum rh_error read_header(const uint8_t *data, const struct self *self,
                                  struct rh_witness_summary *summary)
 {
-    if (size < HEADER_BYTES || memcmp(data, magic, sizeof magic) != 0)
+    if (self->size < HEADER_BYTES || memcmp(data, magic, sizeof magic) != 0)
         return RH_ERR_SYNTAX;
     if (rh_le32_get(data + 16) > RH_WITNESS_FORMAT)
         return RH_ERR_VERSION;
     if (rh_crc64_update(0, data, 32) != rh_le64_get(data + 32))
         return RH_ERR_SYNTAX;
-    summary->is_copied = rh_le64_get(data + 24) != (uint64_t)status->st_ino;
+    summary->is_copied = is_copy(data, self);
     return RH_OK;
 }
 
@@ -146,23 +185,21 @@ enum rh_error rh_witness_read(int root, struct rh_witness_summary *summary,
                               enum rh_error (*each)(void *, uint64_t, const struct rh_batch *),
                               void *context)
 {
-    struct stat status;
-    enum rh_error error = RH_OK;
+    struct self self = {0};
     *summary = (struct rh_witness_summary){0};
     int fd = openat(root, RH_WITNESS_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return rh_data_error(errno);
     uint8_t *data = NULL;
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-        error = RH_ERR_IO;
-    if (error == RH_OK && (data = malloc((size_t)status.st_size + 1)) == NULL)
+    enum rh_error error = look_at(fd, &self);
+    if (error == RH_OK && (data = malloc((size_t)self.size + 1)) == NULL)
         error = RH_ERR_MEMORY;
     if (error == RH_OK)
-        error = read_whole(fd, data, (size_t)status.st_size);
+        error = read_whole(fd, data, (size_t)self.size);
     if (error == RH_OK)
-        error = read_header(data, (size_t)status.st_size, &status, summary);
+        error = read_header(data, &self, summary);
     if (error == RH_OK)
-        error = read_records(data, (size_t)status.st_size, summary, each, context);
+        error = read_records(data, (size_t)self.size, summary, each, context);
     free(data);
     close(fd);
     return error;
@@ -350,12 +387,13 @@ enum rh_error rh_witness_snapshot(struct rh_catalog *catalog,
 static enum rh_error put_header(struct rh_witness *witness)
 {
     uint8_t header[HEADER_BYTES] = {0};
-    struct stat status;
-    if (fstat(witness->fd, &status) != 0)
+    struct self self;
+    if (look_at(witness->fd, &self) != RH_OK)
         return RH_ERR_IO;
     memcpy(header, magic, sizeof magic);
     rh_le32_put(header + 16, RH_WITNESS_FORMAT);
-    rh_le64_put(header + 24, (uint64_t)status.st_ino);
+    rh_le32_put(header + 20, self.birth);
+    rh_le64_put(header + 24, self.inode);
     rh_le64_put(header + 32, rh_crc64_update(0, header, 32));
     witness->end = HEADER_BYTES;
     witness->room_end = HEADER_BYTES;

@@ -19,8 +19,8 @@
  * are in no snapshot: their files say what is known of them.
  *
  * Format 1, all numbers little-endian:
- *   header   "reelhaul witness" u32 format, u32 0, u64 inode of this file, u64 CRC-64 of the 32
- *            bytes before it
+ *   header   "reelhaul witness" u32 format, u32 hash of this file's time of birth (0: not known),
+ *            u64 its inode, u64 CRC-64 of the 32 bytes before it
  *   record   u32 "RHWR", u32 size, u64 sequence, u64 CRC-64 of size, sequence and payload, payload
  *            (witness_codec.c), padded with zeros to a multiple of 8
  * Records of the snapshot bear the sequence of its commit. Zeros end the file: room is made ahead,
@@ -46,7 +46,7 @@ struct rh_witness_summary {
     uint64_t first;  /* sequence of the snapshot */
     uint64_t last;   /* of the last commit it knows */
     bool is_damaged; /* something before the last commit cannot be read */
-    bool is_copied;  /* this file is a copy: its inode is not the one it was written in */
+    bool is_copied;  /* this file is a copy: not the inode, or not the birth, it was written in */
 };
 
 /*

@@ -25,6 +25,8 @@
 #define FDS_MAX  4096
 #define LATE_MAX 16
 
+#define FIRST_INODE 1000000
+
 static struct tape *tape;
 static uint32_t node_of_fd[FDS_MAX]; /* node + 1; 0: none of ours */
 static enum shim_sabotage sabotage;
@@ -286,7 +288,24 @@ static int stat_at(int dir, const char *path, struct stat *status, int flags)
     if (path[0] == '\0' && ours)
         place.node = node_at(dir);
     if (result == 0 && ours && place.node != IMAGE_NONE)
-        status->st_ino = 1000000 + place.node;
+        status->st_ino = FIRST_INODE + place.node;
+    return result;
+}
+
+/* The time of birth, too, is kept by a file and is not by being built anew. */
+int statx(int dir, const char *restrict path, int flags, unsigned mask,
+          struct statx *restrict status)
+{
+    struct tape_place place = {.node = IMAGE_NONE};
+    bool ours = path[0] != '\0' ? !shim_ignores(path) && locate(dir, path, &place) : is_ours(dir);
+    int result = (int)syscall(SYS_statx, dir, path, flags, mask, status);
+    if (path[0] == '\0' && ours)
+        place.node = node_at(dir);
+    if (result == 0 && ours && place.node != IMAGE_NONE) {
+        status->stx_ino = FIRST_INODE + place.node;
+        status->stx_mask |= STATX_BTIME;
+        status->stx_btime = (struct statx_timestamp){.tv_sec = (int64_t)place.node};
+    }
     return result;
 }
 

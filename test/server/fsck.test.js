@@ -316,6 +316,19 @@ test('a copy of the whole directory begins a generation of its own', limit, asyn
     await finishAll(server, { ...world, data: copy });
 });
 
+test('a directory brought back where the old one was removed is a copy, whatever inodes it got', limit, async (t) => {
+    const world = await middle(t, 'SIGKILL');
+    const file = path.join(world.data, 'reelhaul.witness');
+    const { ino } = fs.statSync(file);
+    const bytes = fs.readFileSync(file);
+    fs.rmSync(file); // now its number is free, and file systems give the lowest free one
+    fs.writeFileSync(file, bytes, { mode: 0o600 });
+    t.diagnostic(fs.statSync(file).ino === ino ? 'it got the same inode' : 'it got another inode');
+    const server = await startServer(t, { data: world.data });
+    assert.notEqual(await generationOf(server), world.generation);
+    await finishAll(server, world);
+});
+
 test('a damaged catalog is named, refused by --repair and rebuilt', limit, async (t) => {
     const world = await middle(t);
     const file = path.join(world.data, 'reelhaul.db');

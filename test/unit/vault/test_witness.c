@@ -419,6 +419,30 @@ static void a_copy_is_told_from_the_original(void **state)
     assert_true(summary.last == 1);
 }
 
+/* An inode that was given again: the number is right, only the time of birth is another's. */
+static void a_copy_that_got_the_same_inode_is_told_from_the_original(void **state)
+{
+    struct place *place = *state;
+    struct rh_witness_summary summary;
+    struct statx status = {0};
+    uint8_t header[40];
+    int fd = open_file(place);
+    assert_int_equal(statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &status), 0);
+    assert_int_equal(pread(fd, header, sizeof header, 0), sizeof header);
+    uint32_t birth = rh_le32_get(header + 20);
+    bool is_told = (status.stx_mask & STATX_BTIME) != 0; /* not by every file system */
+    assert_int_equal(birth != 0, is_told);
+    for (uint32_t other = 0; other < 3; other++) {
+        rh_le32_put(header + 20, other == 0 ? birth : other == 1 ? birth ^ 2u : 0);
+        rh_le64_put(header + 32, rh_crc64_update(0, header, 32));
+        assert_int_equal(pwrite(fd, header, sizeof header, 0), sizeof header);
+        assert_int_equal(rh_witness_read(place->root, &summary, nothing, NULL), RH_OK);
+        /* 0 was written where no birth was told, or by an older Reelhaul. */
+        assert_int_equal(summary.is_copied, other == 1 && is_told);
+    }
+    close(fd);
+}
+
 static void a_second_without_a_sync_is_long_enough(void **state)
 {
     const struct place *place = *state;
@@ -448,6 +472,7 @@ int main(void)
         T(damage_before_the_end_is_noticed_and_the_rest_is_read),
         T(what_is_not_ours_is_refused),
         T(a_copy_is_told_from_the_original),
+        T(a_copy_that_got_the_same_inode_is_told_from_the_original),
         T(a_second_without_a_sync_is_long_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
