@@ -186,6 +186,14 @@ enum rh_metered {
         */
 #define RH_TRAIT_FINISH_ALWAYS 4u /* finish is asked for also when the server says done */
 #define RH_TRAIT_NO_CANCEL     8u /* the dialect cannot delete an upload */
+/*
+ * The server has one cursor: bytes come in order, one request at a time. Parts begin where it
+ * stands, are larger (RH_CURSOR_PARTS times: nothing that arrived of a broken one is lost), are not
+ * set aside, and after each that failed the server is asked where it stands.
+ */
+#define RH_TRAIT_ONE_CURSOR 16u
+#define RH_TRAITS_ALL       31u
+#define RH_CURSOR_PARTS     16u
 
 /* Files up to this size have parts of that size. */
 struct rh_part_step {
@@ -280,6 +288,9 @@ enum rh_event_kind {
     /* Another method shall send the upload: what flies is stopped and it begins anew, here if it is
      * this engine's method. RH_ERR_STATE: it is over, or bytes are not held any more. */
     RH_EVENT_METHOD = 27,
+    /* What the dialect of this upload needs, beside what the policy says: for shells whose uploads
+     * go by several dialects. Told in each life, before anything of the upload is sent. */
+    RH_EVENT_TRAITS = 28,
 };
 
 enum rh_pressure {
@@ -366,6 +377,9 @@ struct rh_event {
         struct {
             char name[RH_METHOD_MAX + 1];
         } method;
+        struct {
+            uint32_t traits; /* RH_TRAIT_* */
+        } traits;
         struct {
             struct rh_bytes bytes; /* borrowed for the call */
         } record;

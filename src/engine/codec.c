@@ -189,6 +189,9 @@ static void pack_event_body(struct rh_pack *p, const struct rh_event *e)
     case RH_EVENT_METHOD:
         rh_pack_text(p, e->method.name);
         break;
+    case RH_EVENT_TRAITS:
+        rh_pack_u32(p, e->traits.traits);
+        break;
     default: /* the others have no body */
         break;
     }
@@ -268,6 +271,9 @@ static void unpack_event_body(struct rh_unpack *p, struct rh_event *e)
     case RH_EVENT_METHOD:
         rh_unpack_text(p, e->method.name, RH_METHOD_MAX);
         break;
+    case RH_EVENT_TRAITS:
+        e->traits.traits = rh_unpack_u32(p);
+        break;
     default:
         break;
     }
@@ -280,7 +286,7 @@ enum rh_error rh_event_decode(struct rh_bytes in, struct rh_event *event, size_t
     enum rh_error error = open_frame(in, &p, &kind, used);
     if (error != RH_OK)
         return error;
-    if (kind < RH_EVENT_WAKE || kind > RH_EVENT_METHOD)
+    if (kind < RH_EVENT_WAKE || kind > RH_EVENT_TRAITS)
         return RH_ERR_SYNTAX;
     rh_mem_set(event, 0, sizeof *event);
     event->kind = (enum rh_event_kind)kind;

@@ -112,14 +112,18 @@ uint64_t rh_hole_cut(const struct rh_engine *engine, const struct rh_upload *upl
     return best > 0 ? best : length_max;
 }
 
-/* A fixed part: the whole chunk that the hole's first byte lies in. */
+/* A fixed part: the whole chunk that the hole's first byte lies in; where a cursor stands in it,
+ * what is left of it. */
 static bool fixed_part(struct rh_engine *e, struct rh_upload *u, struct rh_range *range)
 {
     uint64_t part = rh_link_geometry(e, u);
     uint64_t start = range->offset / part * part;
     if (u->size == RH_SIZE_UNKNOWN)
         return false;
-    *range = (struct rh_range){start, min_u64(part, u->size - start)};
+    uint64_t end = start + min_u64(part, u->size - start);
+    if (rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR))
+        start = range->offset;
+    *range = (struct rh_range){start, end - start};
     return rh_segments_hold(&e->segments, &u->segments, *range);
 }
 
@@ -159,7 +163,7 @@ bool rh_hole_next(struct rh_engine *engine, struct rh_upload *upload, struct rh_
     uint64_t length_max = rh_hole_part_max(e, upload);
     if (!rh_hole_find(e, upload, range))
         return false;
-    if ((e->policy.traits & RH_TRAIT_FIXED_PARTS) != 0)
+    if (rh_upload_has(e, upload, RH_TRAIT_FIXED_PARTS))
         return fixed_part(e, upload, range) && range->length <= rh_link_fits(e);
     if (length_max == 0 || may_wait(e, upload, *range))
         return false;

@@ -8,21 +8,30 @@
 #include "engine/policy.h"
 #include "engine/state.h"
 
+#define CURSOR_BYTES_MAX  (64u << 20)
 #define LIMIT_BYTES_S_MIN 1024u /* a share of a link that looks dead is at least this */
 
 /* ---- geometry and method ---- */
 
-uint32_t rh_link_geometry(const struct rh_engine *engine, const struct rh_upload *upload)
+static uint32_t largest_part(const struct rh_policy *p, const struct rh_upload *upload)
 {
-    const struct rh_policy *p = &engine->policy;
-    if (upload->geometry != 0)
-        return upload->geometry;
     if (p->steps_count > 0 && upload->size == RH_SIZE_UNKNOWN)
         return p->steps[0].part_bytes; /* a recording is small before it is large */
     for (uint32_t i = 0; i < p->steps_count; i++)
         if (upload->size <= p->steps[i].size_max)
             return p->steps[i].part_bytes;
     return p->part_bytes;
+}
+
+uint32_t rh_link_geometry(const struct rh_engine *engine, const struct rh_upload *upload)
+{
+    if (upload->geometry != 0)
+        return upload->geometry;
+    uint32_t part = largest_part(&engine->policy, upload);
+    if (!rh_upload_has(engine, upload, RH_TRAIT_ONE_CURSOR))
+        return part;
+    /* Each part costs a way there and back, on which nothing else of the upload flies. */
+    return part > CURSOR_BYTES_MAX / RH_CURSOR_PARTS ? CURSOR_BYTES_MAX : part * RH_CURSOR_PARTS;
 }
 
 void rh_link_begin(const struct rh_engine *engine, struct rh_upload *upload)

@@ -38,7 +38,7 @@ static bool needed_again(struct rh_engine *e, struct rh_upload *u, const struct 
     uint64_t part = rh_link_geometry(e, u);
     uint64_t from = s->offset / part * part;
     uint64_t end = s->offset + s->length;
-    if ((e->policy.traits & RH_TRAIT_FIXED_PARTS) == 0)
+    if (!rh_upload_has(e, u, RH_TRAIT_FIXED_PARTS))
         return false;
     end += (part - end % part) % part;
     end = end < u->size ? end : u->size; /* while it grows nothing is sent anyway */

@@ -28,7 +28,7 @@ enum rh_coding rh_outcome_coding(const struct rh_engine *engine, const struct rh
         .link_bytes_s = rh_meter_speed(&u->meter),
         .metered = engine->metered,
     };
-    if (engine->coding_refused || (engine->policy.traits & RH_TRAIT_FIXED_PARTS) != 0)
+    if (engine->coding_refused || rh_upload_has(engine, u, RH_TRAIT_FIXED_PARTS))
         return RH_CODING_IDENTITY;
     /* The meter counts plain bytes; of coded ones fewer left. */
     uint64_t speed = facts.link_bytes_s;
@@ -51,7 +51,9 @@ static rh_ms later(const struct rh_engine *e, rh_ms delay_ms, rh_ms retry_after_
 
 static bool counts_per_part(const struct rh_engine *e, const struct rh_request *r)
 {
-    return e->policy.retry_parts && r->kind == RH_SEND_PART;
+    const struct rh_upload *u = &e->uploads[r->upload];
+    return e->policy.retry_parts && r->kind == RH_SEND_PART &&
+           !rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR);
 }
 
 /* A part waits for its own retry; the upload goes on with others. */
@@ -142,7 +144,7 @@ static void note_break(struct rh_engine *e, struct rh_upload *u, const struct rh
     u->full_parts = 0;
     if (r->sent_bytes >= e->policy.part_bytes_min || (!e->policy.retry_parts && u->breaks >= 2))
         u->doubt = true;
-    if (u->breaks < 2 || (e->policy.traits & RH_TRAIT_FIXED_PARTS) != 0)
+    if (u->breaks < 2 || rh_upload_has(e, u, RH_TRAIT_FIXED_PARTS))
         return;
     uint32_t half = u->part_bytes / 2;
     u->part_bytes = half > e->policy.part_bytes_min ? half : e->policy.part_bytes_min;
@@ -326,6 +328,8 @@ static void damaged(struct rh_engine *e, struct rh_upload *u, struct rh_request 
         rh_upload_fail(e, u, RH_REASON_ATTEMPTS);
         return;
     }
+    if (rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR))
+        return;                        /* nothing could go on behind it */
     if (r->phase == RH_REQUEST_FREE) { /* it keeps its count */
         r->phase = RH_REQUEST_WAITING;
         r->retry_at_ms = e->now_ms;
@@ -430,6 +434,8 @@ void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
         cancel_failed(engine, u, request, outcome, response);
         return;
     }
+    if (request->kind == RH_SEND_PART && rh_upload_has(engine, u, RH_TRAIT_ONE_CURSOR))
+        u->doubt = true; /* the cursor may have moved on */
     rh_fault_note(engine, u, request, outcome);
     failed(engine, u, request, outcome, response);
     if (!rh_upload_over(u))
@@ -550,7 +556,9 @@ static void done(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
                            .durable = true};
     if (u->size > 0)
         (void)rh_ledger_add(&books, &whole);
-    if ((e->policy.traits & RH_TRAIT_FINISH_ALWAYS) != 0 && r->kind != RH_SEND_FINISH) {
+    bool cursor_proven = u->proven && rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR);
+    if (rh_upload_has(e, u, RH_TRAIT_FINISH_ALWAYS) && r->kind != RH_SEND_FINISH &&
+        !cursor_proven) {
         u->server_done = true;
         u->doubt = false;
         rh_upload_changed(u);
@@ -577,7 +585,7 @@ static void trim_waiting(struct rh_engine *e, struct rh_upload *u)
             end = run.offset;
         else
             r->range.offset += run.length;
-        if (r->range.offset >= end || (e->policy.traits & RH_TRAIT_FIXED_PARTS) != 0)
+        if (r->range.offset >= end || rh_upload_has(e, u, RH_TRAIT_FIXED_PARTS))
             r->phase = RH_REQUEST_FREE;
         else
             r->range.length = end - r->range.offset;
@@ -767,7 +775,9 @@ void rh_outcome_response(struct rh_engine *engine, const struct rh_response *res
         engine->codings_offered = response->codings;
     if (r->kind == RH_SEND_CREATE && !take_remote(engine, u, r, response))
         return;
-    if (r->kind != RH_SEND_PART && (engine->policy.retry_parts || engine->policy.set_aside)) {
+    bool one_cursor = rh_upload_has(engine, u, RH_TRAIT_ONE_CURSOR);
+    if (r->kind != RH_SEND_PART && !one_cursor &&
+        (engine->policy.retry_parts || engine->policy.set_aside)) {
         u->failures = 0; /* parts count for themselves; these counts are of such requests alone */
         u->attempts = 0;
     }

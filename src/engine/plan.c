@@ -29,11 +29,6 @@ struct choice {
     struct rh_range range;
 };
 
-static bool has_trait(const struct rh_engine *e, uint32_t trait)
-{
-    return (e->policy.traits & trait) != 0;
-}
-
 static struct rh_request *free_request(const struct rh_engine *e)
 {
     for (uint32_t i = 0; i < e->limits.parts_max; i++)
@@ -132,17 +127,19 @@ static enum turn part_turn(struct rh_engine *e, struct rh_upload *u, struct choi
         choice->range = choice->again->range;
         if (length_max == 0)
             return TURN_NOTHING;
-        if (!has_trait(e, RH_TRAIT_FIXED_PARTS) && choice->range.length > length_max)
+        if (!rh_upload_has(e, u, RH_TRAIT_FIXED_PARTS) && choice->range.length > length_max)
             choice->range.length = rh_hole_cut(e, u, choice->range, length_max);
     } else if (free_part(e, rh_engine_index(e, u)) == NULL || !rh_hole_next(e, u, &choice->range)) {
         return TURN_NOTHING;
     }
     /* Without set_aside parts go one after the other: one that waits for its retry keeps its slot.
      */
+    bool one_cursor = rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR);
     uint32_t slots = u->flying_parts;
-    if (!e->policy.set_aside && choice->again == NULL)
+    if ((!e->policy.set_aside || one_cursor) && choice->again == NULL)
         slots += u->waiting_parts;
-    uint32_t most = e->policy.parts_parallel + (RH_PLANTED("too-many-parts") ? 2 : 0);
+    uint32_t most = one_cursor ? 1 : e->policy.parts_parallel;
+    most += RH_PLANTED("too-many-parts") ? 2 : 0;
     return slots < most ? TURN_READY : TURN_FULL;
 }
 
@@ -179,7 +176,7 @@ static enum turn finish_turn(struct rh_engine *e, struct rh_upload *u, struct ch
         return TURN_READY;
     if (u->flying_parts + u->waiting_parts > 0)
         return TURN_NOTHING;
-    if (u->size == 0 && has_trait(e, RH_TRAIT_FIXED_PARTS)) {
+    if (u->size == 0 && rh_upload_has(e, u, RH_TRAIT_FIXED_PARTS)) {
         /* A video of numbered parts has at least one: without it the server never hears that it is
          * whole. */
         *choice = (struct choice){.kind = RH_SEND_PART};
@@ -214,7 +211,7 @@ static enum turn turn_of(struct rh_engine *e, struct rh_upload *u, struct choice
     if (blocked(e, u) || u->flying > u->flying_parts)
         return TURN_NOTHING;
     if (u->remote[0] == 0 || u->recheck) {
-        bool too_early = has_trait(e, RH_TRAIT_SEALED_ONLY) && !u->sealed;
+        bool too_early = rh_upload_has(e, u, RH_TRAIT_SEALED_ONLY) && !u->sealed;
         return u->flying_parts > 0 || too_early ? TURN_NOTHING : TURN_READY;
     }
     if (u->poll_at_ms != RH_MS_NEVER) {

@@ -241,7 +241,7 @@ static const struct field fields[] = {
     {"metered", 0, FIELD_METERED, 0, RH_METERED_WAIT},
     BOOL(probe),
     U32(spread_ms, 0, 60000),
-    U32(traits, 0, 15),
+    U32(traits, 0, RH_TRAITS_ALL),
 };
 
 enum rh_error rh_policy_set(struct rh_policy *policy, struct rh_bytes field, uint32_t value)

@@ -117,6 +117,7 @@ struct rh_upload {
     bool troubled;
 
     enum rh_priority priority;
+    uint32_t traits;                /* of its dialect, beside the policy's; not persisted */
     char method[RH_METHOD_MAX + 1]; /* that began it; "" before */
     uint32_t geometry;              /* its largest part, fixed when it begins; 0 before */
     uint32_t part_bytes;            /* the largest on this link; shrinks and grows back */
@@ -207,6 +208,12 @@ void rh_engine_drop(struct rh_engine *engine, struct rh_upload *upload);
 rh_ms rh_engine_deadline(const struct rh_engine *engine);
 
 /* ---- upload.c ---- */
+/* Does the upload's dialect need this? */
+static inline bool rh_upload_has(const struct rh_engine *engine, const struct rh_upload *upload,
+                                 uint32_t trait)
+{
+    return ((engine->policy.traits | upload->traits) & trait) != 0;
+}
 struct rh_books rh_upload_books(struct rh_engine *engine, struct rh_upload *upload);
 bool rh_upload_over(const struct rh_upload *upload);
 uint64_t rh_upload_spooled(const struct rh_engine *engine, const struct rh_upload *upload);

@@ -151,6 +151,16 @@ static void told_sampled(struct rh_upload *u, const struct rh_event *event)
     u->coder_bytes_s = event->sampled.coder_bytes_s;
 }
 
+static enum rh_error told_traits(struct rh_engine *e, struct rh_upload *u, uint32_t traits)
+{
+    if ((traits & ~RH_TRAITS_ALL) != 0)
+        return RH_ERR_SYNTAX;
+    u->traits = traits;
+    if (u->geometry == 0)
+        u->part_bytes = rh_link_geometry(e, u);
+    return RH_OK;
+}
+
 static enum rh_error told_about(struct rh_engine *e, struct rh_upload *u,
                                 const struct rh_event *event)
 {
@@ -190,13 +200,15 @@ static enum rh_error told_about(struct rh_engine *e, struct rh_upload *u,
         return RH_OK;
     case RH_EVENT_METHOD:
         return rh_link_method(e, u, text_of(event->method.name, sizeof event->method.name));
+    case RH_EVENT_TRAITS:
+        return told_traits(e, u, event->traits.traits);
     case RH_EVENT_CANCEL:
         return told_cancel(e, u);
     case RH_EVENT_RETRY:
         if (u->end == RH_UPLOAD_COMPLETED || u->end == RH_UPLOAD_CANCELLED)
             return RH_ERR_STATE;
         if (u->end_reason == RH_REASON_CONFLICT && u->remote[0] != 0 &&
-            ((e->policy.traits & RH_TRAIT_NO_CANCEL) != 0 || !rh_upload_held(e, u)))
+            (rh_upload_has(e, u, RH_TRAIT_NO_CANCEL) || !rh_upload_held(e, u)))
             return RH_ERR_STATE; /* what the server has cannot be replaced */
         rh_upload_revive(e, u);
         return RH_OK;
@@ -378,7 +390,8 @@ static bool about_upload(enum rh_event_kind kind)
 {
     return kind == RH_EVENT_SPOOLED || kind == RH_EVENT_SEALED || kind == RH_EVENT_SOURCE_LOST ||
            kind == RH_EVENT_CANCEL || kind == RH_EVENT_REMOVE || kind == RH_EVENT_SAMPLED ||
-           kind == RH_EVENT_PRIORITY || kind == RH_EVENT_METHOD || for_all(kind);
+           kind == RH_EVENT_PRIORITY || kind == RH_EVENT_METHOD || kind == RH_EVENT_TRAITS ||
+           for_all(kind);
 }
 
 enum rh_error rh_engine_tell(struct rh_engine *engine, const struct rh_event *event)

@@ -215,6 +215,7 @@ void rh_upload_stop(struct rh_engine *engine, struct rh_upload *upload)
         /* What had left may have been kept; and the answer to a create or finish is lost. */
         if (upload->remote[0] != 0)
             upload->doubt = true;
+        /* With one cursor its attempts are 0: they are counted for the upload. */
         if (engine->policy.retry_parts && r->kind == RH_SEND_PART && r->attempts > 0) {
             r->phase = RH_REQUEST_WAITING;
             r->retry_at_ms = engine->now_ms;
@@ -266,7 +267,7 @@ void rh_upload_cancel(struct rh_engine *engine, struct rh_upload *upload)
     upload->fault_part = 0;
     upload->forgot_whole = false;
     upload->cancel_wanted =
-        upload->remote[0] != 0 && (engine->policy.traits & RH_TRAIT_NO_CANCEL) == 0;
+        upload->remote[0] != 0 && !rh_upload_has(engine, upload, RH_TRAIT_NO_CANCEL);
     upload->erase_now = !upload->cancel_wanted;
 }
 

@@ -69,7 +69,7 @@ static void noise_never_harms(void **state)
         for (size_t n = 0; n < size; n++)
             bytes[n] = rh_rng_below(&rng, 3) == 0 ? (uint8_t)rh_rng_next(&rng) : 0;
         bytes[0] = RH_CODEC_FORMAT;
-        bytes[1] = (uint8_t)(1 + rh_rng_below(&rng, RH_EVENT_METHOD));
+        bytes[1] = (uint8_t)(1 + rh_rng_below(&rng, RH_EVENT_TRAITS));
         bytes[2] = bytes[3] = 0;
         rh_le32_put(bytes + 4, (uint32_t)size);
         struct rh_bytes in = {bytes, size};
@@ -154,7 +154,7 @@ static void check_both_ways(bool is_action, size_t size)
 static void every_kind_of_event_goes_both_ways(void **state)
 {
     (void)state;
-    for (int kind = RH_EVENT_WAKE; kind <= RH_EVENT_METHOD; kind++) {
+    for (int kind = RH_EVENT_WAKE; kind <= RH_EVENT_TRAITS; kind++) {
         static struct rh_event e;
         memset(&e, 0, sizeof e);
         e.kind = (enum rh_event_kind)kind;

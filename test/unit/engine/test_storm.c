@@ -76,9 +76,41 @@ static void without_faults_it_is_quick(void **state)
     }
 }
 
+static void so_they_do_where_the_server_has_one_cursor(void **state)
+{
+    (void)state;
+    const char *only = getenv("STORM_SEED");
+    const char *many = getenv("STORM_SEEDS");
+    uint64_t crashes = 0;
+    if (only != NULL) {
+        one(strtoull(only, NULL, 10), WORLD_ALL | WORLD_CURSOR, &crashes);
+        return;
+    }
+    uint64_t count = many != NULL ? strtoull(many, NULL, 10) : 50;
+    for (uint64_t seed = 1; seed <= count; seed++)
+        one(seed, WORLD_ALL | WORLD_CURSOR, &crashes);
+    assert_true(crashes > count / 4);
+}
+
+static void without_faults_a_cursor_is_never_missed(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world w;
+        world_init(&w, seed, NULL, WORLD_CURSOR, NULL, NULL);
+        world_run(&w, 3600000);
+        assert_null(w.broken);
+        assert_true(world_settled(&w));
+        assert_int_equal(w.misses, 0);
+        world_finish(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_faults_a_cursor_is_never_missed),
+        cmocka_unit_test(so_they_do_where_the_server_has_one_cursor),
         cmocka_unit_test(without_faults_it_is_quick),
         cmocka_unit_test(promises_hold_and_everything_completes),
     };

@@ -96,7 +96,7 @@ static void check_part(struct world *w, const struct rh_action *a, const struct 
         if (o.offset < r.offset + r.length && r.offset < o.offset + o.length)
             broke(w, "two parts in flight overlap");
     }
-    if (flying >= w->policy.parts_parallel)
+    if (flying >= (w->cursor ? 1 : w->policy.parts_parallel))
         broke(w, "too many parts in flight");
 }
 
@@ -361,6 +361,11 @@ static void serve_create(struct rh_response *r, struct world_upload *u)
 static void serve_part(struct world *w, struct rh_response *r, struct world_upload *u,
                        const struct rh_send *send, uint64_t kept)
 {
+    if (w->cursor && send->range.offset != run_end(u, 0, true)) {
+        w->misses++;
+        r->outcome = RH_OUTCOME_SUPERSEDED;
+        return;
+    }
     memset(u->durable + send->range.offset, 1, kept);
     if (kept == send->range.length)
         add_ack(r, u, send->range.offset, kept, true);
@@ -561,13 +566,15 @@ void world_init(struct world *w, uint64_t seed, const char *policy, uint32_t fau
     static const char *const names[] = {"never-give-up", "sequential", "live", "patient", "bulk"};
     memset(w, 0, sizeof *w);
     rh_rng_init(&w->rng, seed);
-    w->faults = faults & (uint32_t)rh_rng_next(&w->rng);
+    w->faults = faults & (uint32_t)rh_rng_next(&w->rng) & WORLD_ALL;
+    w->cursor = (faults & WORLD_CURSOR) != 0;
     if (policy == NULL)
         policy = names[rh_rng_below(&w->rng, 5)];
     w->policy = *rh_policy_find(rh_bytes_of(policy));
     strcpy(w->policy.method, "videos"); /* as the wasm module has it */
     w->policy.part_bytes = 16384;
     w->policy.part_bytes_min = 2048;
+    w->policy.traits |= w->cursor ? RH_TRAIT_ONE_CURSOR : 0;
     if (rh_rng_below(&w->rng, 3) == 0)
         w->policy.keep = RH_KEEP_UNTIL_RECEIPT;
     w->policy.offline_is_attempt = false; /* the world fails requests while offline otherwise */

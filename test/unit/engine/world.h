@@ -27,6 +27,7 @@ enum world_fault {
     WORLD_AMNESIA = 256,     /* the server is restored from an older copy */
     WORLD_USER = 512,        /* pause, resume, hold, release, limit */
     WORLD_ALL = 1023,
+    WORLD_CURSOR = 1024, /* no fault: the server has one cursor for each upload */
 };
 
 struct world_segment {
@@ -90,6 +91,8 @@ struct world {
     uint64_t sends;
     uint64_t crashes;
     uint32_t need_token;
+    bool cursor;
+    uint64_t misses;    /* parts that did not begin at the cursor */
     const char *broken; /* the first promise that was broken, or NULL */
 };
 
