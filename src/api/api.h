@@ -43,8 +43,10 @@ struct rh_api_config {
     /* Allowed foreign Origins, as browsers write them; NULL-ended. Same origin is always allowed.
      * NULL: none. */
     const char *const *origins;
-    uint64_t body_bytes_max; /* of a part: 413 beyond; 5 GiB */
-    size_t json_bytes_max;   /* of a JSON body, and of a form's fields together; 64 KiB */
+    uint64_t body_bytes_max;   /* of a part: 413 beyond; 5 GiB */
+    uint64_t upload_bytes_max; /* of an upload below /files/: 413 beyond; what the vault takes */
+    bool behind_proxy;     /* X-Forwarded-Proto and -Host, or Forwarded, say how clients call us */
+    size_t json_bytes_max; /* of a JSON body, and of a form's fields together; 64 KiB */
     /* Of a chunk part that precedes its ids and is held in memory; 1 MiB + 64 KiB. */
     size_t form_wait_bytes_max;
     size_t held_bytes_max;  /* bodies held in memory by all exchanges of one rh_api: 503 beyond */
@@ -71,8 +73,8 @@ struct rh_api {
     /*
      * Sends an informational answer (103, 104; never 100 or 101) to the request of that op, at
      * once, ahead of its final one. Everything is copied. It may be called from within any
-     * rh_exchange_* call but finish, as long as the final answer was not handed out, and as often as
-     * is useful: where the last one still waits to be sent, this one is dropped (each says the
+     * rh_exchange_* call but finish, as long as the final answer was not handed out, and as often
+     * as is useful: where the last one still waits to be sent, this one is dropped (each says the
      * present state anyway). False: it was not sent (a client of HTTP/1.0, a full socket, a client
      * that is gone); nobody has to care. NULL: the shell has no such thing (simulators).
      */
@@ -116,6 +118,10 @@ void rh_exchange_body_end(struct rh_exchange *);
 void rh_exchange_body_broken(struct rh_exchange *, enum rh_error why);
 void rh_exchange_granted(struct rh_exchange *, const struct rh_grant *);
 void rh_exchange_revoked(struct rh_exchange *);
+/* RH_DO_CHECKPOINT: reports what has come so far; the body goes on. */
+void rh_exchange_checkpoint(struct rh_exchange *);
+/* RH_DO_PROGRESS: so much of the upload is committed. */
+void rh_exchange_progressed(struct rh_exchange *, uint64_t cursor);
 /* Takes the reply (malloc'ed): finishes and frees it. */
 void rh_exchange_replied(struct rh_exchange *, struct rh_vault_reply *);
 /* RH_WANT_RESPOND; valid until finish. */

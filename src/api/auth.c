@@ -73,12 +73,18 @@ static bool origin_is_same(struct rh_bytes origin, struct rh_bytes authority)
     return rest.size > 0 && rh_bytes_equal_nocase(rest, without_suffix(authority, port));
 }
 
+bool api_auth_host(const struct rh_exchange *x, struct rh_bytes authority)
+{
+    const char *const *hosts = x->api->config->hosts;
+    return authority.size > 0 && (listed(hosts, authority) != NULL ||
+                                  listed(hosts, without_default_port(authority)) != NULL);
+}
+
 bool api_auth_doors(struct rh_exchange *x)
 {
     const struct rh_api_config *config = x->api->config;
     struct rh_bytes authority = x->request->authority;
-    if (authority.size == 0 || (listed(config->hosts, authority) == NULL &&
-                                listed(config->hosts, without_default_port(authority)) == NULL)) {
+    if (!api_auth_host(x, authority)) {
         api_fail(x, "bad_host", NULL);
         return false;
     }

@@ -61,6 +61,41 @@ void api_sink_report(struct rh_exchange *x, enum rh_written_end end)
     x->api->written(x->api->context, x, &x->written);
 }
 
+void api_sink_sofar(struct rh_exchange *x, bool asked)
+{
+    struct rh_grant *grant = &x->grant;
+    uint64_t bytes = x->written.bytes;
+    RH_ASSERT(x->ask == API_ASK_GRANTED);
+    RH_ASSERT(grant->checkpoint);
+    RH_ASSERT(grant->span_count <= 1);
+    x->written.op = x->op;
+    x->written.end = RH_WRITTEN_SOFAR;
+    x->written.asked = asked;
+    x->written.span_count = grant->span_count;
+    x->api->written(x->api->context, x, &x->written);
+    /* What was reported is the vault's; the grant goes on behind it. */
+    memset(&x->written, 0, sizeof x->written);
+    x->reported += bytes;
+    grant->bytes_max -= bytes;
+    grant->spans[0].offset += bytes;
+    if (grant->spans[0].length != RH_SIZE_UNKNOWN)
+        grant->spans[0].length -= bytes;
+}
+
+void rh_exchange_checkpoint(struct rh_exchange *x)
+{
+    /* Otherwise it crossed with our report. */
+    if (x->ask == API_ASK_GRANTED)
+        api_sink_sofar(x, true);
+}
+
+void rh_exchange_progressed(struct rh_exchange *x, uint64_t cursor)
+{
+    x->committed = cursor;
+    if (x->dialect != NULL && x->dialect->progressed != NULL)
+        x->dialect->progressed(x);
+}
+
 /* The span that takes the next byte, or NULL when all are full. */
 static const struct rh_grant_span *span_next(struct rh_exchange *x, uint64_t *room)
 {
@@ -101,14 +136,25 @@ void api_sink(struct rh_exchange *x, const uint8_t *data, size_t size)
                 return;
             }
         }
+        if (x->digests != NULL)
+            api_digests_update(x, data, take);
         x->written.crc64[at] = rh_crc64_update(x->written.crc64[at], data, take);
         x->written.length[at] += take;
         x->written.bytes += take;
+        if (x->grant.checkpoint && x->written.bytes >= RH_CHECKPOINT_BYTES)
+            api_sink_sofar(x, false);
         if (!api_slices_pass(x))
             return;
         data += take;
         size -= take;
     }
+}
+
+void api_sink_drop(struct rh_exchange *x)
+{
+    memset(&x->written, 0, sizeof x->written);
+    free(x->slices);
+    x->slices = NULL;
 }
 
 uint64_t api_sink_crc(const struct rh_exchange *x)

@@ -75,16 +75,19 @@ static void file_type(struct rh_file_ref *file, const char *mime)
 void api_delivery_found(struct rh_exchange *x, struct rh_vault_reply *reply)
 {
     const struct rh_upload_view *upload = &reply->upload;
-    if (upload->state == RH_UPLOAD_LOST || upload->state == RH_UPLOAD_EXPIRED) {
-        api_fail(x, "gone", NULL);
-        return;
-    }
     const char *dot = strrchr(x->params[1], '.');
-    if (upload->state != RH_UPLOAD_DONE || strcmp(upload->name, x->name) != 0 ||
-        strcmp(dot, rh_store_extension(upload->mime)) != 0) {
+    bool here = upload->state == RH_UPLOAD_DONE && strcmp(upload->name, x->name) == 0 &&
+                strcmp(dot, rh_store_extension(upload->mime)) == 0;
+    if (upload->state == RH_UPLOAD_LOST || upload->state == RH_UPLOAD_EXPIRED)
+        api_fail(x, "gone", NULL);
+    else if (!here)
         api_fail(x, "not_found", NULL);
-        return;
-    }
+    else
+        api_deliver_object(x, upload);
+}
+
+void api_deliver_object(struct rh_exchange *x, const struct rh_upload_view *upload)
+{
     struct rh_store_target target = {0};
     memcpy(target.upload, upload->id, sizeof target.upload);
     memcpy(target.session, upload->session, sizeof target.session);

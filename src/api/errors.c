@@ -38,9 +38,13 @@ static const struct api_error errors[] = {
     {"conflict", 409, "This disagrees with what is known of the upload.", NULL},
     {"superseded", 409, "A newer request took this range over.",
      "Ask which ranges are durable before sending again."},
+    {"offset_mismatch", 409, "The upload does not stand at that offset.",
+     "Go on at Upload-Offset of this answer."},
     {"gone", 410, "This upload is no longer here.", "Start a new one."},
     {"length_required", 411, "The length of the body is needed.",
      "Send Content-Length, or chunked encoding."},
+    {"unsupported_version", 412, "This version of the protocol is not spoken here.",
+     "Send `Tus-Resumable: 1.0.0`."},
     {"too_large", 413, "The body or the upload is too large.", NULL},
     {"uri_too_long", 414, "The request target is too long.", NULL},
     {"unsupported_type", 415, "This content type is not accepted here.", NULL},
@@ -103,6 +107,8 @@ const char *api_error_of_reply(enum rh_reply_code code)
         return "total_changed";
     case RH_REPLY_OUT_OF_RANGE:
         return "out_of_range";
+    case RH_REPLY_OFFSET:
+        return "offset_mismatch";
     case RH_REPLY_STALE_WRITER:
         return "stale_writer";
     case RH_REPLY_SUPERSEDED:

@@ -18,6 +18,7 @@ void rh_api_config_default(struct rh_api_config *config)
     *config = (struct rh_api_config){
         .auth = RH_AUTH_OPEN,
         .body_bytes_max = 5ULL << 30,
+        .upload_bytes_max = 1ULL << 44,
         .json_bytes_max = 64 << 10,
         .form_wait_bytes_max = (1 << 20) + (64 << 10),
         .held_bytes_max = 64 << 20,
@@ -57,7 +58,7 @@ void api_deliver(struct rh_exchange *x)
     x->want = RH_WANT_RESPOND;
     x->response.close = x->body_broken;
     api_hold_release(x);
-    if (!body_comes(x) || x->body_over)
+    if (!body_comes(x) || x->wire_over)
         return;
     if (rest_is_short(x)) {
         x->mode = API_MODE_DRAIN;
@@ -91,6 +92,11 @@ void api_fail(struct rh_exchange *x, const char *code, const char *format, ...)
         api_sink_report(x, RH_WRITTEN_BROKEN);
     else if (x->ask == API_ASK_NONE && !x->answered)
         api_respond_fault(x, NULL);
+}
+
+void api_note_text(struct rh_exchange *x, const char *message)
+{
+    (void)snprintf(x->fault_message, sizeof x->fault_message, "%s", message);
 }
 
 void api_note(struct rh_exchange *x, const char *code, const char *message)
@@ -142,6 +148,7 @@ void rh_exchange_granted(struct rh_exchange *x, const struct rh_grant *grant)
     RH_ASSERT(grant->span_count <= RH_GRANT_SPANS_MAX);
     x->grant = *grant;
     memset(&x->written, 0, sizeof x->written);
+    x->reported = 0;
     x->span_at = 0;
     x->ask = API_ASK_GRANTED;
     if (x->fault != NULL || x->body_broken)
@@ -150,6 +157,7 @@ void rh_exchange_granted(struct rh_exchange *x, const struct rh_grant *grant)
         api_form_granted(x);
     else
         x->want = RH_WANT_BODY;
+    api_coding_go_on(x);
 }
 
 void rh_exchange_revoked(struct rh_exchange *x)
@@ -215,24 +223,28 @@ static void drain_feed(struct rh_exchange *x, size_t size)
     }
 }
 
+size_t api_content(struct rh_exchange *x, const uint8_t *data, size_t size)
+{
+    if (x->mode == API_MODE_FORM)
+        return api_form_feed(x, data, size);
+    if (x->coding == NULL || x->mode == API_MODE_DRAIN)
+        x->body_taken += size;
+    if (x->mode == API_MODE_JSON)
+        json_feed(x, data, size);
+    else if (x->mode == API_MODE_RAW)
+        api_sink(x, data, size);
+    else
+        drain_feed(x, size);
+    return size;
+}
+
 size_t rh_exchange_body(struct rh_exchange *x, const uint8_t *data, size_t size)
 {
     size_t total = 0;
     while (total < size && x->want == RH_WANT_BODY) {
-        size_t used = size - total;
-        const uint8_t *at = data + total;
-        if (x->mode == API_MODE_FORM) {
-            used = api_form_feed(x, at, used);
-        } else {
-            x->body_taken += used;
-            if (x->mode == API_MODE_JSON)
-                json_feed(x, at, used);
-            else if (x->mode == API_MODE_RAW)
-                api_sink(x, at, used);
-            else
-                drain_feed(x, used);
-        }
-        total += used;
+        bool coded = x->coding != NULL && x->mode != API_MODE_DRAIN;
+        total += coded ? api_coding_feed(x, data + total, size - total)
+                       : api_content(x, data + total, size - total);
         const struct rh_api_config *config = x->api->config;
         if (x->mode != API_MODE_DRAIN && x->want == RH_WANT_BODY &&
             x->body_taken > config->body_bytes_max + config->json_bytes_max)
@@ -243,20 +255,19 @@ size_t rh_exchange_body(struct rh_exchange *x, const uint8_t *data, size_t size)
 
 static void raw_end(struct rh_exchange *x)
 {
-    if (x->declared_length != RH_SIZE_UNKNOWN && x->written.bytes < x->declared_length)
+    if (x->declared_length != RH_SIZE_UNKNOWN &&
+        x->reported + x->written.bytes < x->declared_length)
         api_fail(x, "bad_request", "The body is shorter than its declared length.");
+    else if (x->dialect != NULL && x->dialect->end != NULL)
+        x->dialect->end(x);
     else
         api_sink_report(x, RH_WRITTEN_WHOLE);
 }
 
-void rh_exchange_body_end(struct rh_exchange *x)
+void api_content_end(struct rh_exchange *x)
 {
     x->body_over = true;
-    if (x->want != RH_WANT_BODY)
-        return;
-    if (x->mode == API_MODE_DRAIN) {
-        x->want = RH_WANT_RESPOND;
-    } else if (x->mode == API_MODE_FORM) {
+    if (x->mode == API_MODE_FORM) {
         api_form_end(x);
     } else if (x->mode == API_MODE_RAW) {
         raw_end(x);
@@ -268,10 +279,23 @@ void rh_exchange_body_end(struct rh_exchange *x)
     }
 }
 
+void rh_exchange_body_end(struct rh_exchange *x)
+{
+    x->wire_over = true;
+    if (x->want != RH_WANT_BODY)
+        return;
+    if (x->mode == API_MODE_DRAIN)
+        x->want = RH_WANT_RESPOND;
+    else if (x->coding != NULL)
+        api_coding_end(x);
+    else
+        api_content_end(x);
+}
+
 void rh_exchange_body_broken(struct rh_exchange *x, enum rh_error why)
 {
     /* A body that is whole cannot break any more; its request goes on. */
-    if (x->body_over || x->body_broken)
+    if (x->wire_over || x->body_broken)
         return;
     x->body_broken = true;
     x->response.close = true;
@@ -297,11 +321,8 @@ static bool head_is_fine(struct rh_exchange *x)
 {
     const struct rh_api_config *config = x->api->config;
     const struct rh_request *request = x->request;
-    const struct rh_header *coding = rh_request_find(request, "Content-Encoding", NULL);
-    if (coding != NULL && !rh_bytes_equal_nocase(coding->value, rh_bytes_of("identity"))) {
-        api_fail(x, "unsupported_type", "Bodies with a Content-Encoding are not accepted.");
+    if (!api_coding_begin(x))
         return false;
-    }
     if (x->route->body == API_BODY_NONE && body_comes(x)) {
         api_fail(x, "bad_request", "This request takes no body.");
         return false;
@@ -310,6 +331,9 @@ static bool head_is_fine(struct rh_exchange *x)
         x->route->body == API_BODY_JSON ? config->json_bytes_max : config->body_bytes_max;
     if (x->route->body == API_BODY_FORM || x->route->body == API_BODY_PART)
         most += config->json_bytes_max;
+    /* One body may be the whole upload there; what has come of it is committed on the way. */
+    if (x->route->body == API_BODY_RAW)
+        most = config->upload_bytes_max;
     if (request->body == RH_REQUEST_BODY_LENGTH && request->body_length > most) {
         api_fail(x, "too_large", NULL);
         return false;
@@ -356,6 +380,8 @@ void rh_exchange_begin(struct rh_exchange *x, struct rh_api *api, const struct r
     x->op = op;
     x->mode = API_MODE_NONE;
     x->role = RH_ROLE_ANONYMOUS;
+    x->method = request->method_id;
+    api_files_choose(x);
     if (!api_auth_doors(x) || !api_route_find(x) || !api_auth_role(x) || !head_is_fine(x))
         return;
     switch (x->route->body) {
@@ -370,6 +396,10 @@ void rh_exchange_begin(struct rh_exchange *x, struct rh_api *api, const struct r
         break;
     case API_BODY_PART:
         begin_part(x);
+        break;
+    case API_BODY_RAW:
+        x->mode = API_MODE_RAW;
+        x->route->begin(x);
         break;
     }
 }
@@ -408,8 +438,11 @@ void rh_exchange_finish(struct rh_exchange *x)
 {
     if (x->api != NULL)
         api_hold_release(x);
+    api_coding_release(x);
     free(x->form);
     free(x->slices);
+    api_digests_finish(x);
+    free(x->tus);
     free(x->text);
     free(x->response_memory);
     memset(x, 0, sizeof *x);

@@ -149,7 +149,7 @@ static size_t pump(struct rh_exchange *x, struct rh_bytes in)
         in.data = used == 0 ? in.data : in.data + used;
         in.size -= used;
         total += used;
-        x->body_taken += used;
+        x->body_taken += x->coding == NULL ? used : 0;
         if (error == RH_ERR_AGAIN)
             break;
         if (error != RH_OK)
@@ -192,13 +192,14 @@ void api_form_end(struct rh_exchange *x)
             api_sink_report(x, RH_WRITTEN_WHOLE);
         return;
     }
-    for (size_t i = 0; i < spec->required; i++) {
+    bool alone = spec->chunk_optional && !form->chunk_seen;
+    for (size_t i = 0; i < (alone ? 1 : spec->required); i++) {
         if (!form->fields[i].seen) {
             api_fail(x, "missing_field", "The field %s is missing.", spec->names[i]);
             return;
         }
     }
-    if (!form->chunk_seen)
+    if (!form->chunk_seen && !alone)
         api_fail(x, "missing_field", "The part chunk is missing.");
     else
         ask(x);

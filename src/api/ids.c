@@ -126,7 +126,8 @@ static bool mime_is_allowed(const struct rh_api_config *config, struct rh_bytes 
     return false;
 }
 
-bool api_id_mime(struct rh_exchange *x, struct rh_bytes text, char out[RH_MIME_TEXT_MAX])
+/* Copies a media type, its name in lower case; false: it is none. */
+static bool mime_copy(struct rh_bytes text, char out[RH_MIME_TEXT_MAX])
 {
     struct rh_bytes whole = {text.data, rh_bytes_find(text, ';')};
     whole = rh_bytes_trim(whole);
@@ -136,14 +137,31 @@ bool api_id_mime(struct rh_exchange *x, struct rh_bytes text, char out[RH_MIME_T
         rh_http_is_token((struct rh_bytes){whole.data, slash}) &&
         rh_http_is_token((struct rh_bytes){whole.data + slash + 1, whole.size - slash - 1}) &&
         rh_http_is_field_value(text) && rh_utf8_valid(text);
-    if (!good) {
-        api_fail(x, "invalid_field", "mime_type is not a media type.");
+    if (!good)
         return false;
-    }
     copy_text(out, text);
     for (size_t i = 0; i < text.size && out[i] != ';'; i++) {
         if (out[i] >= 'A' && out[i] <= 'Z')
             out[i] = (char)(out[i] - 'A' + 'a');
+    }
+    return true;
+}
+
+void api_id_mime_of_file(struct rh_exchange *x, struct rh_bytes text, char out[RH_MIME_TEXT_MAX])
+{
+    const struct rh_api_config *config = x->api->config;
+    if (mime_copy(text, out) && mime_is_allowed(config, api_mime_base(out)))
+        return;
+    strcpy(out, "application/octet-stream");
+    if (!mime_is_allowed(config, rh_bytes_of(out)))
+        api_fail(x, "unsupported_type", "Uploads of this media type are not accepted here.");
+}
+
+bool api_id_mime(struct rh_exchange *x, struct rh_bytes text, char out[RH_MIME_TEXT_MAX])
+{
+    if (!mime_copy(text, out)) {
+        api_fail(x, "invalid_field", "mime_type is not a media type.");
+        return false;
     }
     if (!mime_is_allowed(x->api->config, api_mime_base(out))) {
         api_fail(x, "unsupported_type", "Uploads of this media type are not accepted here.");

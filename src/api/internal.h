@@ -38,6 +38,7 @@ enum api_body {
     API_BODY_JSON,
     API_BODY_FORM, /* multipart/form-data */
     API_BODY_PART, /* raw bytes, or the form */
+    API_BODY_RAW,  /* bytes of an upload of any size; `begin` looks at the type */
 };
 
 enum api_mode {
@@ -79,6 +80,29 @@ struct api_form_spec {
     const char *names[API_FIELDS_MAX];
     size_t count;
     size_t required;
+    bool chunk_optional; /* without it the first field alone must be there */
+};
+
+/*
+ * How one protocol is heard on the resources below /files/ (files.c chooses by the head, before
+ * anything is refused, so that refusals speak it too). A method that is NULL gets 405.
+ */
+struct api_dialect {
+    const char *name;
+    void (*create)(struct rh_exchange *); /* POST /files/ */
+    void (*head)(struct rh_exchange *);
+    void (*append)(struct rh_exchange *); /* PATCH */
+    void (*put)(struct rh_exchange *);    /* PUT, and POST to an upload */
+    void (*cancel)(struct rh_exchange *); /* DELETE */
+    void (*replied)(struct rh_exchange *, struct rh_vault_reply *);
+    /* The body is whole; NULL: reported as it is. */
+    void (*end)(struct rh_exchange *);
+    /* x->committed was told (RH_DO_PROGRESS); may be NULL. */
+    void (*progressed)(struct rh_exchange *);
+    /* An error is about to be answered: may change fault and fault_status. reply may be NULL. */
+    void (*fault)(struct rh_exchange *, const struct rh_vault_reply *);
+    /* Adds its headers to an answer of any kind. reply may be NULL. */
+    void (*headers)(struct rh_exchange *, const struct rh_vault_reply *);
 };
 
 struct api_route {
@@ -93,6 +117,7 @@ struct api_route {
     void (*form_ask)(struct rh_exchange *); /* the fields are there */
     void (*replied)(struct rh_exchange *, struct rh_vault_reply *);
     bool enrol; /* enrol_open lowers the role to anonymous */
+    bool coded; /* takes bodies with a Content-Encoding (coding.c) */
 };
 
 struct rh_exchange {
@@ -101,21 +126,26 @@ struct rh_exchange {
     uint64_t op;
     enum rh_want want;
     const struct api_route *route;
+    enum rh_method method;             /* the effective one: X-HTTP-Method-Override counts */
+    const struct api_dialect *dialect; /* NULL: outside of /files/ */
     char params[API_PARAMS_MAX][API_PARAM_BYTES];
     enum rh_role role;
     char token_session[RH_UUID_TEXT_MAX]; /* RH_ROLE_PARTICIPANT: whose */
     const char *origin;                   /* the configured foreign origin this came from */
 
     enum api_mode mode;
-    bool body_over; /* all of it was read */
+    bool body_over; /* all of it was read, and decoded */
+    bool wire_over; /* all of it was given, as it came */
     bool body_broken;
     enum rh_error broken_why;
-    uint64_t body_taken;
+    uint64_t body_taken; /* as it came */
     uint64_t drained;
     uint8_t *held; /* JSON, or a chunk that waits for its ids */
     size_t held_size;
     size_t held_cap;
     struct api_form *form;
+    struct api_coding *coding; /* NULL: the body has no Content-Encoding */
+    const char *accept_coding; /* 415: what would be taken */
 
     enum api_ask ask;
     bool second;              /* a second request of the same exchange is under way */
@@ -125,9 +155,13 @@ struct rh_exchange {
     uint64_t chunk_count;
     char name[RH_NAME_TEXT_MAX]; /* video id that the answer is about */
     struct rh_grant grant;
-    struct rh_written written;
+    struct rh_written written; /* since the last report */
+    uint64_t reported;         /* bytes in reports before */
+    uint64_t committed;        /* RH_DO_PROGRESS: the upload's cursor; 0: none came */
     size_t span_at;
-    struct api_slices *slices; /* NULL: the sender declared none */
+    struct api_slices *slices;   /* NULL: the sender declared none */
+    struct api_digests *digests; /* of the body, for dialects that declare them; NULL: none */
+    struct api_tus *tus;         /* what tus has to remember of the head; NULL: nothing */
 
     const char *fault; /* code; NULL: none */
     char fault_message[200];
@@ -146,6 +180,8 @@ struct rh_exchange {
 void api_fail(struct rh_exchange *x, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Says a noted fault more exactly. */
+void api_note_text(struct rh_exchange *x, const char *message);
 /* Notes it only; the way on is somebody else's. */
 void api_note(struct rh_exchange *x, const char *code, const char *message);
 
@@ -170,6 +206,8 @@ bool api_auth_doors(struct rh_exchange *x); /* Host and Origin; false: failed */
 bool api_auth_role(struct rh_exchange *x);  /* who it is, and whether the route is for them */
 /* Whether this exchange may touch a session; false: failed. */
 bool api_auth_session(struct rh_exchange *x, const char *session);
+/* Whether the server is configured with this host. */
+bool api_auth_host(const struct rh_exchange *x, struct rh_bytes authority);
 /* Makes a request by upload id reach this exchange's session only. */
 void api_auth_scope(const struct rh_exchange *x, struct rh_vault_request *request);
 #define API_TOKEN_TEXT 96
@@ -184,7 +222,49 @@ void api_hold_release(struct rh_exchange *x);
 /* Takes bytes under the grant; on an end (failed, full, too long) it reports. */
 void api_sink(struct rh_exchange *x, const uint8_t *data, size_t size);
 void api_sink_report(struct rh_exchange *x, enum rh_written_end end);
+/* A checkpoint (grants with `checkpoint`): reports what has come since the last report, and goes
+ * on. api_sink does it by itself after RH_CHECKPOINT_BYTES. */
+void api_sink_sofar(struct rh_exchange *x, bool asked);
 uint64_t api_sink_crc(const struct rh_exchange *x); /* of all that was taken */
+/* Nothing of what was taken under the grant will count, slices or not. */
+void api_sink_drop(struct rh_exchange *x);
+
+/* ---- coding.c: bodies with a Content-Encoding ---- */
+
+/* False: failed. Bodies that the route does not decode are refused here. */
+bool api_coding_begin(struct rh_exchange *x);
+/* As rh_exchange_body and rh_exchange_body_end, for coded bodies. */
+size_t api_coding_feed(struct rh_exchange *x, const uint8_t *data, size_t size);
+void api_coding_end(struct rh_exchange *x);
+/* After a wait: what was decoded before it goes on. */
+void api_coding_go_on(struct rh_exchange *x);
+void api_coding_release(struct rh_exchange *x);
+/* exchange.c: plain content, and its end. */
+size_t api_content(struct rh_exchange *x, const uint8_t *data, size_t size);
+void api_content_end(struct rh_exchange *x);
+
+/* ---- digests.c: checksums of a body by other algorithms than ours ---- */
+
+enum api_digest {
+    API_DIGEST_SHA1,
+    API_DIGEST_SHA256,
+    API_DIGEST_SHA512,
+    API_DIGEST_MD5,
+    API_DIGEST_CRC32C,   /* 4 bytes, big-endian */
+    API_DIGEST_CRC64NVME /* 8 bytes, big-endian */
+};
+#define API_DIGEST_COUNT     6
+#define API_DIGEST_BYTES_MAX 64
+
+/* Those of `mask` (1 << API_DIGEST_…) will be taken of every byte that goes under the grant. False:
+ * failed. */
+bool api_digests_begin(struct rh_exchange *x, unsigned mask);
+void api_digests_update(struct rh_exchange *x, const void *data, size_t size);
+size_t api_digest_size(enum api_digest which); /* bytes of a value */
+/* The value of all bytes so far. Its size; 0: not among those begun, or failed. */
+size_t api_digest_value(struct rh_exchange *x, enum api_digest which,
+                        uint8_t out[API_DIGEST_BYTES_MAX]);
+void api_digests_finish(struct rh_exchange *x);
 
 /* ---- slices.c: the prefix of a body that can be vouched for, by Reelhaul-Slices ---- */
 
@@ -228,6 +308,10 @@ bool api_id_upload(struct rh_exchange *x, struct rh_bytes text, const char *code
                    char out[RH_ID_TEXT_MAX]);
 bool api_id_participant(struct rh_exchange *x, struct rh_bytes text, char out[RH_NAME_TEXT_MAX]);
 bool api_id_mime(struct rh_exchange *x, struct rh_bytes text, char out[RH_MIME_TEXT_MAX]);
+/* For what may be any file: its type where we know it for video or audio (or it is one of those
+ * that are configured), else application/octet-stream. Fails only where a configured list says no.
+ */
+void api_id_mime_of_file(struct rh_exchange *x, struct rh_bytes text, char out[RH_MIME_TEXT_MAX]);
 struct rh_bytes api_mime_base(const char *mime); /* without parameters */
 
 /* ---- respond.c ---- */
@@ -261,10 +345,35 @@ json_t *api_json_durable(const struct rh_vault_reply *reply);
 /* Adds size, checksum and url of a finished upload; nothing for others. */
 void api_json_add_object(json_t **object, const struct rh_upload_view *upload);
 
+/* ---- files.c: the resources below /files/, in every dialect ---- */
+
+extern const struct api_dialect api_tus;
+
+/* Chooses dialect and effective method by the head. */
+void api_files_choose(struct rh_exchange *x);
+void api_files_create(struct rh_exchange *x);
+void api_files_get(struct rh_exchange *x); /* and HEAD */
+void api_files_append(struct rh_exchange *x);
+void api_files_put(struct rh_exchange *x);
+void api_files_cancel(struct rh_exchange *x);
+void api_files_replied(struct rh_exchange *x, struct rh_vault_reply *reply);
+/* What OPTIONS says below /files/: every dialect adds its capabilities. */
+void api_files_options(struct rh_exchange *x);
+void api_tus_options(struct rh_exchange *x);
+/* A request about the upload of the path; NULL: failed. */
+struct rh_vault_request *api_files_request(struct rh_exchange *x, enum rh_request_kind kind);
+/* Serves a finished upload's bytes; anything else fails with what it is. */
+void api_deliver_object(struct rh_exchange *x, const struct rh_upload_view *upload);
+/* Adds Location: an absolute URL of this server, as the client (or the proxy in front) calls it. */
+void api_add_location(struct rh_exchange *x, const char *path);
+/* Reelhaul-Writer, where it is there; false: it has failed. */
+bool api_header_writer(struct rh_exchange *x, struct rh_vault_request *request);
+
 /* ---- the dialects ---- */
 
 extern const struct api_form_spec api_sessions_form;
 extern const struct api_form_spec api_videos_form;
+extern const struct api_form_spec api_upload_form;
 
 /* One header of ours. RH_ERR_UNKNOWN when absent; on any other error it has failed. */
 enum rh_error api_header_find(struct rh_exchange *x, const char *name, struct rh_bytes *value);
@@ -292,6 +401,11 @@ void api_video_get(struct rh_exchange *x);
 void api_video_got(struct rh_exchange *x, struct rh_vault_reply *reply);
 void api_video_delete(struct rh_exchange *x);
 void api_video_deleted(struct rh_exchange *x, struct rh_vault_reply *reply);
+
+void api_upload_chunk(struct rh_exchange *x);
+void api_upload_chunk_done(struct rh_exchange *x, struct rh_vault_reply *reply);
+void api_upload_look(struct rh_exchange *x);
+void api_upload_looked(struct rh_exchange *x, struct rh_vault_reply *reply);
 
 void api_recording(struct rh_exchange *x);
 void api_download(struct rh_exchange *x);

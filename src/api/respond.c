@@ -24,6 +24,8 @@ void api_common_headers(const struct rh_exchange *x, struct rh_response *respons
 {
     add_once(response, "X-Content-Type-Options", "nosniff");
     add_once(response, "Cross-Origin-Resource-Policy", "same-origin");
+    if (x->dialect == &api_tus)
+        add_once(response, "Tus-Resumable", "1.0.0");
     const struct rh_api_config *config = x->api->config;
     if (config->origins != NULL && config->origins[0] != NULL)
         add_once(response, "Vary", "Origin");
@@ -31,9 +33,14 @@ void api_common_headers(const struct rh_exchange *x, struct rh_response *respons
         return;
     add_once(response, "Access-Control-Allow-Origin", x->origin);
     add_once(response, "Access-Control-Expose-Headers",
-             "Location, Retry-After, ETag, Content-Range, Reelhaul-Upload, Reelhaul-State, "
+             "Location, Retry-After, ETag, Content-Range, Range, Accept-Ranges, "
+             "Content-Disposition, Content-Length, Allow, Date, Reelhaul-Upload, Reelhaul-State, "
              "Reelhaul-Generation, Reelhaul-Receipt, Reelhaul-Durable, Reelhaul-Missing, "
-             "Reelhaul-Chunks, Reelhaul-Error");
+             "Reelhaul-Chunks, Reelhaul-Error, "
+             "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, "
+             "Upload-Offset, Upload-Length, Upload-Defer-Length, Upload-Metadata, Upload-Concat, "
+             "Upload-Expires, Upload-Complete, Upload-Incomplete, Upload-Limit, "
+             "Upload-Draft-Interop-Version, Content-Digest, Repr-Digest, Want-Repr-Digest");
 }
 
 const char *api_state_name(enum rh_upload_state state)
@@ -125,9 +132,13 @@ static void add_upload(struct rh_exchange *x, const struct rh_vault_reply *reply
 
 static size_t memory_needed(const struct rh_exchange *x, const struct rh_vault_reply *reply)
 {
-    size_t size = 2048 + (x->origin == NULL ? 0 : strlen(x->origin));
+    size_t size = 4096 + (x->origin == NULL ? 0 : strlen(x->origin));
+    if (x->dialect != NULL)
+        size += 2048;
     if (reply != NULL)
         size += 64 * (reply->durable_count + reply->missing_count + reply->chunk_run_count);
+    if (reply != NULL && reply->upload.metadata != NULL)
+        size += strlen(reply->upload.metadata);
     return size;
 }
 
@@ -148,6 +159,8 @@ static void begin(struct rh_exchange *x, unsigned status, const struct rh_vault_
     (void)rh_response_add_str(&x->response, "Cache-Control", "no-store");
     if (reply != NULL)
         add_upload(x, reply);
+    if (x->dialect != NULL && x->dialect->headers != NULL)
+        x->dialect->headers(x, reply);
 }
 
 static void respond(struct rh_exchange *x, unsigned status, char *text,
@@ -201,6 +214,8 @@ static json_t *missing_chunks(const struct rh_vault_reply *reply)
 
 void api_respond_fault(struct rh_exchange *x, const struct rh_vault_reply *reply)
 {
+    if (x->dialect != NULL && x->dialect->fault != NULL)
+        x->dialect->fault(x, reply);
     const struct api_error *error = api_error_find(x->fault);
     const char *message = x->fault_message[0] != '\0' ? x->fault_message : NULL;
     json_t *json = api_error_json(error, message);
@@ -219,6 +234,8 @@ void api_respond_fault(struct rh_exchange *x, const struct rh_vault_reply *reply
         (void)rh_response_add_str(response, "WWW-Authenticate", "Bearer realm=\"reelhaul\"");
     if (status == 405)
         (void)rh_response_add_str(response, "Allow", x->allow);
+    if (status == 415 && x->accept_coding != NULL)
+        (void)rh_response_add_str(response, "Accept-Encoding", x->accept_coding);
     if (status == 503 || status == 507) {
         uint64_t wait_s = status == 507 ? 30 : 5;
         if (reply != NULL && reply->retry_after_s > 0)

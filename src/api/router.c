@@ -38,6 +38,7 @@ static const struct api_route routes[] = {
      .name = "session_chunk",
      .body = API_BODY_FORM,
      .form = &api_sessions_form,
+     .coded = true,
      .form_ask = api_session_chunk,
      .replied = api_session_chunk_done},
     {.method = RH_METHOD_POST,
@@ -47,6 +48,22 @@ static const struct api_route routes[] = {
      .body = API_BODY_JSON,
      .json = api_session_metadata,
      .replied = api_session_metadata_saved},
+    {.method = RH_METHOD_POST,
+     .pattern = "/upload/chunk",
+     .role = RH_ROLE_PARTICIPANT,
+     .name = "upload_chunk",
+     .body = API_BODY_FORM,
+     .form = &api_upload_form,
+     .coded = true,
+     .form_ask = api_upload_chunk,
+     .replied = api_upload_chunk_done},
+    {.method = RH_METHOD_GET,
+     .pattern = "/upload/chunk",
+     .role = RH_ROLE_PARTICIPANT,
+     .name = "upload_look",
+     .body = API_BODY_NONE,
+     .begin = api_upload_look,
+     .replied = api_upload_looked},
     {.method = RH_METHOD_POST,
      .pattern = "/api/v1/videos/init",
      .role = RH_ROLE_PARTICIPANT,
@@ -61,6 +78,7 @@ static const struct api_route routes[] = {
      .body = API_BODY_PART,
      .begin = api_video_chunk,
      .form = &api_videos_form,
+     .coded = true,
      .form_ask = api_video_chunk_form,
      .replied = api_video_chunk_done},
     {.method = RH_METHOD_POST,
@@ -90,6 +108,55 @@ static const struct api_route routes[] = {
      .name = "nowhere",
      .body = API_BODY_NONE,
      .begin = api_nowhere},
+    {.method = RH_METHOD_POST,
+     .pattern = "/files",
+     .role = RH_ROLE_PARTICIPANT,
+     .name = "files_create",
+     .body = API_BODY_RAW,
+     .begin = api_files_create,
+     .replied = api_files_replied},
+    {.method = RH_METHOD_POST,
+     .pattern = "/files/",
+     .role = RH_ROLE_PARTICIPANT,
+     .name = "files_create",
+     .body = API_BODY_RAW,
+     .begin = api_files_create,
+     .replied = api_files_replied},
+    {.method = RH_METHOD_GET,
+     .pattern = "/files/{upload}",
+     .role = RH_ROLE_PARTICIPANT,
+     .name = "files_get",
+     .body = API_BODY_NONE,
+     .begin = api_files_get,
+     .replied = api_files_replied},
+    {.method = RH_METHOD_PATCH,
+     .pattern = "/files/{upload}",
+     .role = RH_ROLE_PARTICIPANT,
+     .name = "files_append",
+     .body = API_BODY_RAW,
+     .begin = api_files_append,
+     .replied = api_files_replied},
+    {.method = RH_METHOD_PUT,
+     .pattern = "/files/{upload}",
+     .role = RH_ROLE_PARTICIPANT,
+     .name = "files_put",
+     .body = API_BODY_RAW,
+     .begin = api_files_put,
+     .replied = api_files_replied},
+    {.method = RH_METHOD_POST,
+     .pattern = "/files/{upload}",
+     .role = RH_ROLE_PARTICIPANT,
+     .name = "files_put",
+     .body = API_BODY_RAW,
+     .begin = api_files_put,
+     .replied = api_files_replied},
+    {.method = RH_METHOD_DELETE,
+     .pattern = "/files/{upload}",
+     .role = RH_ROLE_PARTICIPANT,
+     .name = "files_cancel",
+     .body = API_BODY_NONE,
+     .begin = api_files_cancel,
+     .replied = api_files_replied},
     {.method = RH_METHOD_GET,
      .pattern = "/recordings/{session}/{file}",
      .role = RH_ROLE_PARTICIPANT,
@@ -187,16 +254,27 @@ static void allow_fill(struct rh_exchange *x, const char *pattern)
 
 static bool options(struct rh_exchange *x)
 {
-    /* The doors let in: the origin is ours, a configured one, or there is none. */
-    api_respond_empty(x, 204, NULL);
+    /* The doors let in: the origin is ours, a configured one, or there is none. Below /files/ the
+     * protocols there say what they can do; tus wants 200 for that. */
+    api_respond_empty(x, x->dialect != NULL ? 200 : 204, NULL);
+    if (x->dialect != NULL)
+        api_files_options(x);
     if (x->origin != NULL &&
         rh_request_find(x->request, "Access-Control-Request-Method", NULL) != NULL) {
         struct rh_response *response = &x->response;
         (void)rh_response_add_str(response, "Access-Control-Allow-Methods", x->allow);
-        (void)rh_response_add_str(response, "Access-Control-Allow-Headers",
-                                  "Authorization, Content-Type, Reelhaul-Upload, Reelhaul-Offset, "
-                                  "Reelhaul-Length, Reelhaul-Crc64, Reelhaul-Total, "
-                                  "Reelhaul-Final, Reelhaul-Slices, Reelhaul-Writer");
+        (void)rh_response_add_str(
+            response, "Access-Control-Allow-Headers",
+            "Authorization, Content-Type, Content-Encoding, Reelhaul-Upload, Reelhaul-Offset, "
+            "Reelhaul-Length, Reelhaul-Crc64, Reelhaul-Total, "
+            "Reelhaul-Final, Reelhaul-Slices, Reelhaul-Writer, "
+            "X-Requested-With, X-Request-ID, X-HTTP-Method-Override, "
+            "Tus-Resumable, Upload-Offset, Upload-Length, "
+            "Upload-Defer-Length, Upload-Metadata, Upload-Concat, "
+            "Upload-Checksum, Upload-Complete, Upload-Incomplete, "
+            "Upload-Draft-Interop-Version, Upload-Name, Content-Range, "
+            "Content-Disposition, Content-Encoding, Content-Digest, "
+            "Repr-Digest, Want-Repr-Digest");
         (void)rh_response_add_str(response, "Access-Control-Max-Age", "600");
     }
     return false;
@@ -204,7 +282,7 @@ static bool options(struct rh_exchange *x)
 
 bool api_route_find(struct rh_exchange *x)
 {
-    enum rh_method method = x->request->method_id;
+    enum rh_method method = x->method;
     if (method == RH_METHOD_OPTIONS && rh_bytes_equal_str(x->request->path, "*")) {
         allow_add(x, "GET, HEAD, POST, DELETE, OPTIONS");
         return options(x);

@@ -168,7 +168,7 @@ static bool header_final(struct rh_exchange *x, struct rh_vault_request *request
     return false;
 }
 
-static bool header_writer(struct rh_exchange *x, struct rh_vault_request *request)
+bool api_header_writer(struct rh_exchange *x, struct rh_vault_request *request)
 {
     struct rh_bytes value;
     enum rh_error error = api_header_find(x, "Reelhaul-Writer", &value);
@@ -191,7 +191,9 @@ static bool raw_length(struct rh_exchange *x, struct rh_vault_request *request)
     const struct rh_request *head = x->request;
     if (!header_u64(x, "Reelhaul-Length", false, &request->length))
         return false;
-    if (head->body == RH_REQUEST_BODY_CHUNKED)
+    /* Of a coded body the head tells what comes, not what it will be. */
+    if (head->body == RH_REQUEST_BODY_CHUNKED ||
+        (x->coding != NULL && head->body == RH_REQUEST_BODY_LENGTH))
         return true;
     uint64_t comes = head->body == RH_REQUEST_BODY_LENGTH ? head->body_length : 0;
     if (request->length == RH_SIZE_UNKNOWN) {
@@ -216,7 +218,7 @@ static bool raw_read(struct rh_exchange *x, struct rh_vault_request *request)
     return error == RH_OK && api_id_upload(x, upload, "invalid_id", request->upload) &&
            header_u64(x, "Reelhaul-Offset", true, &request->offset) && raw_length(x, request) &&
            header_u64(x, "Reelhaul-Total", false, &request->total) && api_header_crc(x, request) &&
-           header_final(x, request) && header_writer(x, request) && part_agrees(x, request) &&
+           header_final(x, request) && api_header_writer(x, request) && part_agrees(x, request) &&
            api_slices_read(x, request);
 }
 
@@ -291,7 +293,7 @@ static bool form_read(struct rh_exchange *x, struct rh_vault_request *request)
            form_u64(x, FIELD_OFFSET, &request->offset) &&
            form_u64(x, FIELD_LENGTH, &request->length) && form_length(x, request) &&
            form_u64(x, FIELD_TOTAL, &request->total) && form_crc(x, request) &&
-           form_final(x, request) && header_writer(x, request) && part_agrees(x, request) &&
+           form_final(x, request) && api_header_writer(x, request) && part_agrees(x, request) &&
            api_slices_read(x, request);
 }
 

@@ -54,6 +54,7 @@ struct rh_request {
     enum rh_request_body body;
     uint64_t body_length; /* LENGTH: bytes; CHUNKED: RH_SIZE_UNKNOWN; NONE: 0 */
     bool expect_continue; /* the sender waits for 100 before it sends the body */
+    bool secure;          /* it came by TLS */
     bool keep_alive;      /* another request may follow on this connection */
     uint8_t version;      /* 10, 11 or 20 */
 };

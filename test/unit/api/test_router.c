@@ -26,6 +26,10 @@ struct row {
     "\r\n--XX\r\nContent-Disposition: form-data; name=\"offset\"\r\n\r\n0\r\n"                     \
     "--XX\r\nContent-Disposition: form-data; name=\"chunk\"\r\n\r\nbytes\r\n--XX--\r\n"
 
+#define TUS                                                                                        \
+    "Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nUpload-Length: 5\r\n"                             \
+    "Content-Type: application/offset+octet-stream\r\n"
+
 /* Uploads are addressed by id: another session's token reaches them in the vault only with its own
  * session, which the vault refuses (the scripted one answers UNKNOWN for a session mismatch). */
 static const struct row rows[] = {
@@ -51,6 +55,18 @@ static const struct row rows[] = {
      NULL, 204, 401, 401, 204, 404, 204},
     {RH_METHOD_OTHER, "/api/*", "PUT", "/api/v2/anything", NULL, NULL, 404, 404, 404, 404, 404,
      404},
+    {RH_METHOD_POST, "/files", "POST", "/files", "tus", NULL, 201, 401, 401, 201, 404, 201},
+    {RH_METHOD_POST, "/files/", "POST", "/files/", "tus", NULL, 201, 401, 401, 201, 404, 201},
+    {RH_METHOD_GET, "/files/{upload}", "GET", "/files/" TEST_UPLOAD, NULL, NULL, 1, 401, 401, 1,
+     404, 1},
+    {RH_METHOD_PATCH, "/files/{upload}", "PATCH", "/files/" TEST_UPLOAD, "tus", "12345", 204, 401,
+     401, 204, 404, 204},
+    {RH_METHOD_PUT, "/files/{upload}", "PUT", "/files/" TEST_UPLOAD, "tus", "12345", 405, 401, 401,
+     405, 405, 405},
+    {RH_METHOD_POST, "/files/{upload}", "POST", "/files/" TEST_UPLOAD, "tus", "12345", 405, 401,
+     401, 405, 405, 405},
+    {RH_METHOD_DELETE, "/files/{upload}", "DELETE", "/files/" TEST_UPLOAD, "tus", NULL, 204, 401,
+     401, 204, 404, 204},
     {RH_METHOD_GET, "/recordings/{session}/{file}", "GET",
      "/recordings/" TEST_SESSION "/video_123.webm", NULL, NULL, 1, 401, 401, 1, 403, 1},
     {RH_METHOD_GET, "/download/{upload}/{file}", "GET", "/download/" TEST_UPLOAD "/video_123.webm",
@@ -66,6 +82,7 @@ static unsigned run(struct harness *h, const struct row *row, const char *token)
     snprintf(extra, sizeof extra, "%s%s%s%s%s", token == NULL ? "" : "Authorization: Bearer ",
              token == NULL ? "" : token, token == NULL ? "" : "\r\n",
              row->type == NULL                ? ""
+             : strcmp(row->type, "tus") == 0  ? TUS
              : strcmp(row->type, "json") == 0 ? "Content-Type: application/json\r\n"
                                               : TEST_FORM_TYPE,
              "");
@@ -73,8 +90,10 @@ static unsigned run(struct harness *h, const struct row *row, const char *token)
     h->reply.upload.state = RH_UPLOAD_OPEN;
     h->reply.upload.total = 5;
     h->code = RH_REPLY_OK;
-    if (strstr(row->target, "init") != NULL)
+    if (strstr(row->target, "init") != NULL || row->method == RH_METHOD_POST)
         h->code = RH_REPLY_CREATED;
+    if (row->method == RH_METHOD_GET && strstr(row->target, "/files/") != NULL)
+        h->reply.upload.state = RH_UPLOAD_DONE;
     if (strstr(row->target, "finalize") || row->target[1] == 'r' || row->target[1] == 'd')
         h->reply.upload.state = RH_UPLOAD_DONE;
     /* The scripted vault checks ownership as the real one does. */
