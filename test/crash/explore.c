@@ -485,6 +485,8 @@ static void try_point(struct walk *walk)
     bool few = walk->depth == 0 && walk->count <= o->exhaustive_max &&
                (cap == 0 || (uint64_t)1 << walk->count <= cap);
     bool may_tear = false;
+    if (walk->point < walk->tape->interesting)
+        return;
     walk->x->counts.points += walk->depth == 0;
     if (walk->count > walk->x->counts.pending_max)
         walk->x->counts.pending_max = walk->count;

@@ -245,13 +245,23 @@ static void run_jobs(const struct settings *settings)
     }
 }
 
+/* Whether a sabotage is told to be seen there: then nothing else is asked. */
+static bool is_seen_by_another(const struct scenario *scenario, enum shim_sabotage sabotage)
+{
+    for (size_t i = 0; i < scenario_count && sabotage != SHIM_HONEST; i++)
+        if (scenarios[i].sees == sabotage && &scenarios[i] != scenario)
+            return true;
+    return false;
+}
+
 static void add_jobs(const struct settings *settings, enum shim_sabotage sabotage)
 {
     for (unsigned schedule = 0; schedule < settings->schedules; schedule++) {
         for (size_t i = 0; i < scenario_count; i++) {
             if ((settings->scenario != NULL &&
                  strcmp(settings->scenario, scenarios[i].name) != 0) ||
-                (settings->schedule >= 0 && settings->schedule != (int)schedule))
+                (settings->schedule >= 0 && settings->schedule != (int)schedule) ||
+                (settings->prove && is_seen_by_another(&scenarios[i], sabotage)))
                 continue;
             RH_ASSERT(job_count < JOBS_MAX);
             jobs[job_count++] = (struct job){&scenarios[i], schedule, sabotage};

@@ -31,10 +31,29 @@ static void create(struct world *w, size_t video, bool with_total, char id[RH_ID
         strcpy(id, world_answer(w, op)->upload.id);
 }
 
+/* The usual beginning: a session with one upload. */
+static void begin(struct world *w, size_t video, bool with_total, char id[RH_ID_TEXT_MAX])
+{
+    session(w);
+    create(w, video, with_total, id);
+}
+
 static void expect(struct world *w, uint64_t op, enum rh_reply_code code)
 {
     world_settle(w);
     world_expect(w, op, code);
+}
+
+/* Bytes that are written and acknowledged. */
+static void put(struct world *w, size_t video, const char *id, size_t offset, size_t size,
+                bool ends)
+{
+    expect(w, world_write(w, video, id, offset, size, ends), RH_REPLY_OK);
+}
+
+static void put_chunk(struct world *w, uint64_t index)
+{
+    expect(w, world_chunk(w, CHUNKS, index), RH_REPLY_OK);
 }
 
 static void expect_done(struct world *w, size_t video)
@@ -43,6 +62,13 @@ static void expect_done(struct world *w, size_t video)
     expect(w, op, RH_REPLY_OK);
     if (w->problem[0] == '\0' && world_answer(w, op)->upload.state != RH_UPLOAD_DONE)
         world_problem(w, "%s should be done", w->sources[video].name);
+}
+
+/* What is under way at once, all acknowledged in the end. */
+static void expect_both(struct world *w, uint64_t a, uint64_t b)
+{
+    expect(w, a, RH_REPLY_OK);
+    expect(w, b, RH_REPLY_OK);
 }
 
 static void run_create(struct world *w)
@@ -58,53 +84,47 @@ static void run_create(struct world *w)
 static void run_append(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, false, id);
-    expect(w, world_write(w, RANGES, id, 0, 1000, false), RH_REPLY_OK);
+    begin(w, RANGES, false, id);
+    put(w, RANGES, id, 0, 1000, false);
     uint64_t a = world_write(w, RANGES, id, 1000, 900, false);
     uint64_t b = world_write(w, RANGES, id, 1900, 700, true);
-    expect(w, a, RH_REPLY_OK);
-    expect(w, b, RH_REPLY_OK);
+    expect_both(w, a, b);
     expect_done(w, RANGES);
 }
 
 static void run_any_order(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, true, id);
-    expect(w, world_write(w, RANGES, id, 1700, 900, false), RH_REPLY_OK);
+    begin(w, RANGES, true, id);
+    put(w, RANGES, id, 1700, 900, false);
     uint64_t a = world_write(w, RANGES, id, 0, 800, false);
     uint64_t b = world_write(w, RANGES, id, 800, 900, false);
-    expect(w, a, RH_REPLY_OK);
-    expect(w, b, RH_REPLY_OK);
+    expect_both(w, a, b);
     expect_done(w, RANGES);
 }
 
 static void run_overlap(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, false, id);
-    expect(w, world_write(w, RANGES, id, 300, 1000, false), RH_REPLY_OK);
-    expect(w, world_write(w, RANGES, id, 0, 1700, false), RH_REPLY_OK);
+    begin(w, RANGES, false, id);
+    put(w, RANGES, id, 300, 1000, false);
+    put(w, RANGES, id, 0, 1700, false);
     uint64_t other = world_write(w, RANGES, id, 400, 500, false);
     w->asked[other].other_bytes = true;
     expect(w, other, RH_REPLY_DIFFERENT_BYTES);
-    expect(w, world_write(w, RANGES, id, 0, w->sources[RANGES].size, true), RH_REPLY_OK);
-    expect(w, world_write(w, RANGES, id, 300, 1000, false), RH_REPLY_OK);
+    put(w, RANGES, id, 0, w->sources[RANGES].size, true);
+    put(w, RANGES, id, 300, 1000, false);
     expect_done(w, RANGES);
 }
 
 static void run_broken(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, true, id);
+    begin(w, RANGES, true, id);
     uint64_t op = world_write(w, RANGES, id, 0, 2600, true);
     w->asked[op].cut = 1300;
     expect(w, op, RH_REPLY_BROKEN);
-    expect(w, world_write(w, RANGES, id, 1300, 1300, true), RH_REPLY_OK);
+    put(w, RANGES, id, 1300, 1300, true);
     expect_done(w, RANGES);
 }
 
@@ -112,13 +132,11 @@ static void run_finish(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
     char other[RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, false, id);
+    begin(w, RANGES, false, id);
     create(w, SMALL, true, other);
     uint64_t a = world_write(w, RANGES, id, 0, w->sources[RANGES].size, false);
     uint64_t b = world_write(w, SMALL, other, 0, w->sources[SMALL].size, false);
-    expect(w, a, RH_REPLY_OK);
-    expect(w, b, RH_REPLY_OK);
+    expect_both(w, a, b);
     expect(w, world_end(w, RANGES, false), RH_REPLY_OK);
     expect(w, world_end(w, RANGES, false), RH_REPLY_OK);
     expect_done(w, RANGES);
@@ -128,13 +146,12 @@ static void run_finish(struct world *w)
 static void run_partial(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, false, id);
-    expect(w, world_write(w, RANGES, id, 300, 600, false), RH_REPLY_OK);
+    begin(w, RANGES, false, id);
+    put(w, RANGES, id, 300, 600, false);
     uint64_t unfinished = world_write(w, RANGES, id, 1000, 400, false);
     w->asked[unfinished].cut = 100;
     expect(w, unfinished, RH_REPLY_BROKEN);
-    expect(w, world_write(w, RANGES, id, 1500, 700, false), RH_REPLY_OK);
+    put(w, RANGES, id, 1500, 700, false);
     expect(w, world_end(w, RANGES, true), RH_REPLY_OK);
     expect_done(w, RANGES);
 }
@@ -142,8 +159,8 @@ static void run_partial(struct world *w)
 static void run_partial_chunks(struct world *w)
 {
     session(w);
-    expect(w, world_chunk(w, CHUNKS, 0), RH_REPLY_OK);
-    expect(w, world_chunk(w, CHUNKS, 2), RH_REPLY_OK);
+    put_chunk(w, 0);
+    put_chunk(w, 2);
     expect(w, world_end(w, CHUNKS, true), RH_REPLY_OK);
     expect_done(w, CHUNKS);
 }
@@ -151,12 +168,11 @@ static void run_partial_chunks(struct world *w)
 static void run_takeover(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, true, id);
+    begin(w, RANGES, true, id);
     uint64_t old = world_write(w, RANGES, id, 0, 2600, true);
     w->asked[old].hold = 1100;
     world_settle(w);
-    expect(w, world_write(w, RANGES, id, 0, 2600, true), RH_REPLY_OK);
+    put(w, RANGES, id, 0, 2600, true);
     expect(w, old, RH_REPLY_SUPERSEDED);
     expect_done(w, RANGES);
 }
@@ -170,10 +186,9 @@ static void run_expiry(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
     char nothing[RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, false, id);
+    begin(w, RANGES, false, id);
     create(w, SMALL, false, nothing);
-    expect(w, world_write(w, RANGES, id, 0, 1000, false), RH_REPLY_OK);
+    put(w, RANGES, id, 0, 1000, false);
     w->now.videos[SMALL].may_go = true;
     world_mark(w, true);
     uint64_t cut = world_write(w, SMALL, nothing, 0, 500, false);
@@ -181,20 +196,19 @@ static void run_expiry(struct world *w)
     world_settle(w);
     world_pass(w, 70);
     expect(w, world_create(w, SMALL, true), RH_REPLY_CREATED);
-    expect(w, world_write(w, RANGES, id, 1000, 1600, true), RH_REPLY_OK);
+    put(w, RANGES, id, 1000, 1600, true);
     expect_done(w, RANGES);
 }
 
 static void run_delete(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, false, id);
-    expect(w, world_write(w, RANGES, id, 0, 1500, false), RH_REPLY_OK);
+    begin(w, RANGES, false, id);
+    put(w, RANGES, id, 0, 1500, false);
     expect(w, world_delete(w, RANGES, id), RH_REPLY_OK);
     create(w, RANGES, true, id);
-    expect(w, world_write(w, RANGES, id, 0, 1200, false), RH_REPLY_OK);
-    expect(w, world_write(w, RANGES, id, 1200, 1400, false), RH_REPLY_OK);
+    put(w, RANGES, id, 0, 1200, false);
+    put(w, RANGES, id, 1200, 1400, false);
     expect_done(w, RANGES);
 }
 
@@ -202,16 +216,16 @@ static void run_delete_chunks(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
     session(w);
-    expect(w, world_chunk(w, CHUNKS, 1), RH_REPLY_OK);
+    put_chunk(w, 1);
     uint64_t op = world_chunk(w, CHUNKS, 3);
     expect(w, op, RH_REPLY_OK);
     if (w->problem[0] != '\0')
         return;
     strcpy(id, world_answer(w, op)->upload.id);
     expect(w, world_delete(w, CHUNKS, id), RH_REPLY_OK);
-    expect(w, world_chunk(w, CHUNKS, 3), RH_REPLY_OK);
+    put_chunk(w, 3);
     for (size_t i = 0; i < 3; i++)
-        expect(w, world_chunk(w, CHUNKS, i), RH_REPLY_OK);
+        put_chunk(w, i);
     expect_done(w, CHUNKS);
 }
 
@@ -226,7 +240,7 @@ static void run_companions(struct world *w)
     if (w->problem[0] != '\0')
         return;
     strcpy(id, world_answer(w, op)->upload.id);
-    expect(w, world_write(w, SMALL, id, 0, w->sources[SMALL].size, true), RH_REPLY_OK);
+    put(w, SMALL, id, 0, w->sources[SMALL].size, true);
     expect(w, world_metadata(w, SMALL, 2), RH_REPLY_OK);
     expect(w, world_metadata(w, SMALL, 3), RH_REPLY_OK);
     expect_done(w, SMALL);
@@ -237,11 +251,10 @@ static void run_chunks(struct world *w)
     session(w);
     uint64_t first = world_chunk(w, CHUNKS, 0);
     uint64_t third = world_chunk(w, CHUNKS, 2);
-    expect(w, first, RH_REPLY_OK);
-    expect(w, third, RH_REPLY_OK);
-    expect(w, world_chunk(w, CHUNKS, 3), RH_REPLY_OK);
-    expect(w, world_chunk(w, CHUNKS, 2), RH_REPLY_OK);
-    expect(w, world_chunk(w, CHUNKS, 1), RH_REPLY_OK);
+    expect_both(w, first, third);
+    put_chunk(w, 3);
+    put_chunk(w, 2);
+    put_chunk(w, 1);
     expect_done(w, CHUNKS);
 }
 
@@ -249,14 +262,13 @@ static void run_chunks(struct world *w)
 static void run_restart(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, true, id);
-    expect(w, world_write(w, RANGES, id, 0, 1400, false), RH_REPLY_OK);
-    expect(w, world_chunk(w, CHUNKS, 2), RH_REPLY_OK);
+    begin(w, RANGES, true, id);
+    put(w, RANGES, id, 0, 1400, false);
+    put_chunk(w, 2);
     world_close(w);
     start(w);
-    expect(w, world_chunk(w, CHUNKS, 0), RH_REPLY_OK);
-    expect(w, world_write(w, RANGES, id, 1400, 1200, true), RH_REPLY_OK);
+    put_chunk(w, 0);
+    put(w, RANGES, id, 1400, 1200, true);
     expect_done(w, RANGES);
     world_close(w);
 }
@@ -264,12 +276,11 @@ static void run_restart(struct world *w)
 static void run_checkpoints(struct world *w)
 {
     char id[RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, false, id);
+    begin(w, RANGES, false, id);
     for (size_t at = 0; at < 2000; at += 500)
-        expect(w, world_write(w, RANGES, id, at, 400, false), RH_REPLY_OK);
-    expect(w, world_chunk(w, CHUNKS, 1), RH_REPLY_OK);
-    expect(w, world_write(w, RANGES, id, 0, 2600, true), RH_REPLY_OK);
+        put(w, RANGES, id, at, 400, false);
+    put_chunk(w, 1);
+    put(w, RANGES, id, 0, 2600, true);
     expect_done(w, RANGES);
 }
 
@@ -277,8 +288,7 @@ static void run_checkpoints(struct world *w)
 static void run_together(struct world *w)
 {
     char ids[2][RH_ID_TEXT_MAX];
-    session(w);
-    create(w, RANGES, true, ids[0]);
+    begin(w, RANGES, true, ids[0]);
     create(w, SMALL, false, ids[1]);
     uint64_t ops[] = {
         world_write(w, RANGES, ids[0], 0, 1300, false),
@@ -320,11 +330,86 @@ static void run_migration(struct world *w)
     promise_format_1(w, id);
     start(w);
     expect_done(w, SMALL);
-    expect(w, world_write(w, RANGES, id, 1000, 1600, true), RH_REPLY_OK);
-    expect(w, world_chunk(w, CHUNKS, 3), RH_REPLY_OK);
-    expect(w, world_chunk(w, CHUNKS, 1), RH_REPLY_OK);
+    put(w, RANGES, id, 1000, 1600, true);
+    put_chunk(w, 3);
+    put_chunk(w, 1);
     expect_done(w, RANGES);
     expect_done(w, CHUNKS);
+}
+
+/* Yesterday's catalog beside today's files: what was acknowledged since is in the witness, and in
+ * the finished file. */
+static void run_restored(struct world *w)
+{
+    struct world_catalog yesterday;
+    char id[RH_ID_TEXT_MAX];
+    char small[RH_ID_TEXT_MAX];
+    begin(w, RANGES, true, id);
+    put(w, RANGES, id, 0, 900, false);
+    put_chunk(w, 2);
+    world_close(w);
+    world_catalog_take(w, &yesterday);
+    start(w);
+    put(w, RANGES, id, 900, 500, false);
+    put(w, RANGES, id, 2000, 300, false);
+    put_chunk(w, 0);
+    create(w, SMALL, true, small);
+    put(w, SMALL, small, 0, w->sources[SMALL].size, true);
+    expect_done(w, SMALL);
+    world_close(w);
+    world_catalog_give(w, &yesterday);
+    start(w);
+    expect_done(w, SMALL);
+    put_chunk(w, 3);
+    put(w, RANGES, id, 1400, 1200, true);
+    expect_done(w, RANGES);
+}
+
+/* What yesterday's catalog still has, and was deleted or finished since. */
+static void run_restored_deleted(struct world *w)
+{
+    struct world_catalog yesterday;
+    char id[RH_ID_TEXT_MAX];
+    char small[RH_ID_TEXT_MAX];
+    begin(w, RANGES, true, id);
+    put(w, RANGES, id, 0, 900, false);
+    create(w, SMALL, true, small);
+    put(w, SMALL, small, 0, 300, false);
+    put_chunk(w, 2);
+    world_close(w);
+    world_catalog_take(w, &yesterday);
+    start(w);
+    expect(w, world_delete(w, RANGES, id), RH_REPLY_OK);
+    expect(w, world_delete(w, SMALL, small), RH_REPLY_OK);
+    for (size_t i = 0; i < 4; i++)
+        put_chunk(w, i);
+    expect_done(w, CHUNKS);
+    world_close(w);
+    world_catalog_give(w, &yesterday);
+    start(w);
+    expect_done(w, CHUNKS);
+    create(w, RANGES, true, id);
+    put(w, RANGES, id, 0, 2600, true);
+    expect_done(w, RANGES);
+}
+
+/* The catalog is gone and made anew from the witness and the files. */
+static void run_rebuilt(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    char small[RH_ID_TEXT_MAX];
+    begin(w, RANGES, true, id);
+    put(w, RANGES, id, 0, 900, false);
+    put(w, RANGES, id, 2000, 300, false);
+    put_chunk(w, 0);
+    put_chunk(w, 2);
+    create(w, SMALL, true, small);
+    put(w, SMALL, small, 0, w->sources[SMALL].size, true);
+    expect_done(w, SMALL);
+    world_close(w);
+    world_catalog_lose(w);
+    start(w);
+    expect_done(w, SMALL); /* what goes on from here is tried in every state */
 }
 
 const struct scenario scenarios[] = {
@@ -346,5 +431,8 @@ const struct scenario scenarios[] = {
     {.name = "checkpoints", .run = run_checkpoints, .checkpoint_pages = 6},
     {.name = "migration", .run = run_migration, .golden = "format-1"},
     {.name = "together", .run = run_together},
+    {.name = "restored", .run = run_restored, .sees = SHIM_NO_WITNESS_SYNC},
+    {.name = "restored-deleted", .run = run_restored_deleted},
+    {.name = "rebuilt", .run = run_rebuilt},
 };
 const size_t scenario_count = sizeof scenarios / sizeof scenarios[0];

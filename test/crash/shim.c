@@ -58,6 +58,7 @@ const char *shim_sabotage_name(enum shim_sabotage which)
         [SHIM_RENAME_BEFORE_SYNC] = "rename-before-sync",
         [SHIM_COMMIT_BEFORE_SYNC] = "commit-before-sync",
         [SHIM_RANGE_SYNC_IS_ENOUGH] = "range-sync-is-enough",
+        [SHIM_NO_WITNESS_SYNC] = "no-witness-sync",
         [SHIM_SQLITE_NORMAL] = "sqlite-normal",
         [SHIM_SQLITE_OFF] = "sqlite-off",
     };
@@ -145,6 +146,8 @@ static bool sync_counts(uint32_t node, bool data_only)
         return !data_only || !is_received(node);
     case SHIM_RANGE_SYNC_IS_ENOUGH:
         return is_dir || !is_received(node);
+    case SHIM_NO_WITNESS_SYNC:
+        return !data_only || !is_named(node, "reelhaul.witness");
     case SHIM_NO_TEXT_SYNC:
         return !ends_with(tape_name(tape, node), ".tmp");
     case SHIM_RENAME_BEFORE_SYNC:

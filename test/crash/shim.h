@@ -32,6 +32,7 @@ enum shim_sabotage {
     SHIM_RENAME_BEFORE_SYNC,   /* a file's fsync comes after its rename */
     SHIM_COMMIT_BEFORE_SYNC,   /* fdatasync of what is received comes after the next commit */
     SHIM_RANGE_SYNC_IS_ENOUGH, /* what is received has sync_file_range alone */
+    SHIM_NO_WITNESS_SYNC,      /* fdatasync of the witness does nothing */
     SHIM_SQLITE_NORMAL,        /* the catalog asks for synchronous = FULL and gets NORMAL */
     SHIM_SQLITE_OFF,           /* … and gets OFF */
     SHIM_SABOTAGES,

@@ -37,7 +37,8 @@ struct tape {
     struct tape_op *ops;
     size_t count;
     size_t cap;
-    bool is_deaf; /* only `live` is kept */
+    size_t interesting; /* crashes before this operation are looked at elsewhere */
+    bool is_deaf;       /* only `live` is kept */
 };
 
 /* Where a path leads. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -334,6 +335,7 @@ void world_init_after(struct world *w, const char *root, const struct world *bef
     memcpy(w->sources, before->sources, sizeof w->sources);
     memcpy(w->used, before->used, sizeof w->used);
     w->limits = before->limits;
+    w->may_rebuild = before->may_rebuild;
 }
 
 void world_init(struct world *w, const char *root, uint64_t seed)
@@ -374,6 +376,16 @@ static void tell_time(struct world *w)
     take_actions(w);
 }
 
+static enum rh_error open_catalog(struct world *w, const char *data, struct rh_opening *opening)
+{
+    enum rh_error error = rh_generation_open(&w->catalog, data, opening);
+    if (error != RH_ERR_UNKNOWN || !w->may_rebuild)
+        return error;
+    error = rh_generation_rebuild(data, opening);
+    *opening = (struct rh_opening){.why = opening->why};
+    return error == RH_OK ? rh_generation_open(&w->catalog, data, opening) : error;
+}
+
 bool world_open(struct world *w)
 {
     char data[IMAGE_PATH];
@@ -386,7 +398,7 @@ bool world_open(struct world *w)
         world_problem(w, "the data directory cannot be used: %.200s", complaint);
     if (error == RH_OK && (error = rh_store_files_open(&w->store, data)) != RH_OK)
         world_problem(w, "the store cannot be opened: error %d", error);
-    if (error == RH_OK && (error = rh_generation_open(&w->catalog, data, &opening)) != RH_OK)
+    if (error == RH_OK && (error = open_catalog(w, data, &opening)) != RH_OK)
         world_problem(w, "the catalog cannot be opened: error %d: %s", error, opening.why);
     w->is_another = opening.opened > RH_OPENED_SAME;
     if (w->is_another && w->now.generation[0] != '\0')
@@ -445,6 +457,58 @@ void world_pass(struct world *w, unsigned seconds)
         tell_time(w);
         world_settle(w);
     }
+}
+
+/* ---- An older catalog ---- */
+
+void world_catalog_take(struct world *w, struct world_catalog *catalog)
+{
+    char path[IMAGE_PATH];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/data/" RH_CATALOG_FILE, w->root);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    RH_ASSERT(!w->running && fd >= 0 && fstat(fd, &status) == 0);
+    catalog->size = (size_t)status.st_size;
+    catalog->bytes = malloc(catalog->size);
+    RH_ASSERT(catalog->bytes != NULL);
+    RH_ASSERT(pread(fd, catalog->bytes, catalog->size, 0) == status.st_size);
+    close(fd);
+}
+
+static void begin_another(struct world *w)
+{
+    RH_ASSERT(!w->running);
+    if (w->tape != NULL)
+        w->tape->interesting = w->tape->count;
+    w->now.generation[0] = '\0';
+    world_mark(w, true);
+}
+
+void world_catalog_lose(struct world *w)
+{
+    char path[IMAGE_PATH];
+    begin_another(w);
+    w->may_rebuild = true;
+    snprintf(path, sizeof path, "%s/data/" RH_CATALOG_FILE, w->root);
+    RH_ASSERT(unlink(path) == 0);
+}
+
+/* The log of the later one went when its server ended; that it stays away is made sure first. */
+void world_catalog_give(struct world *w, struct world_catalog *catalog)
+{
+    char path[IMAGE_PATH];
+    begin_another(w);
+    snprintf(path, sizeof path, "%s/data", w->root);
+    int data = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    RH_ASSERT(data >= 0 && faccessat(data, RH_CATALOG_FILE "-wal", F_OK, 0) != 0);
+    int fd = openat(data, "restored", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    RH_ASSERT(fd >= 0);
+    RH_ASSERT(pwrite(fd, catalog->bytes, catalog->size, 0) == (ssize_t)catalog->size);
+    RH_ASSERT(fsync(fd) == 0 && fsync(data) == 0);
+    RH_ASSERT(renameat(data, "restored", data, RH_CATALOG_FILE) == 0 && fsync(data) == 0);
+    close(fd);
+    close(data);
+    free(catalog->bytes);
 }
 
 /* ---- Asking ---- */

@@ -68,12 +68,18 @@ struct world_body {
     struct rh_written written;
 };
 
+struct world_catalog {
+    uint8_t *bytes;
+    size_t size;
+};
+
 struct world {
     char root[IMAGE_PATH - 256]; /* holds data/ */
     struct source sources[WORLD_VIDEOS];
     bool used[WORLD_VIDEOS]; /* something was asked of it */
     struct rh_vault_limits limits;
-    bool shuffle; /* actions run in an order drawn from rng, else the oldest first */
+    bool shuffle;     /* actions run in an order drawn from rng, else the oldest first */
+    bool may_rebuild; /* where the catalog is gone, as fsck --rebuild does */
     bool running;
     bool is_another; /* the catalog was not taken for the one that the last server left */
     struct rh_rng rng;
@@ -120,6 +126,12 @@ void world_pass(struct world *, unsigned seconds);
 void world_problem(struct world *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The promise changes: onto the tape with it. */
 void world_mark(struct world *, bool relaxes);
+
+/* The catalog's file as it is now, and put in the place of a later one as an operator would: `take`
+ * and `give` while no server runs. The next generation is another one. */
+void world_catalog_take(struct world *, struct world_catalog *);
+void world_catalog_give(struct world *, struct world_catalog *); /* and frees it */
+void world_catalog_lose(struct world *); /* from now on one that is gone is rebuilt */
 
 /* Requests; they are under way until world_settle. All return the op. */
 uint64_t world_session(struct world *);
