@@ -8,6 +8,7 @@
 #include "http/h1.h"
 
 #include "base/assert.h"
+#include "base/mem.h"
 #include "http/h1_private.h"
 
 void rh_h1_init(struct rh_h1 *h1, uint8_t *head, size_t head_cap, struct rh_header *headers,
@@ -20,6 +21,51 @@ void rh_h1_init(struct rh_h1 *h1, uint8_t *head, size_t head_cap, struct rh_head
         .header_cap = header_cap,
         .target_max = target_max > 0 ? target_max : RH_H1_TARGET_BYTES_MAX,
     };
+}
+
+/* ---- memory ---- */
+
+struct move {
+    const uint8_t *from;
+    size_t size;
+    const uint8_t *to;
+};
+
+/* Spans of constants, and those that are not there yet, stay. */
+static void move_span(const struct move *move, struct rh_bytes *span)
+{
+    if (span->data != NULL && span->data >= move->from && span->data <= move->from + move->size) {
+        span->data = move->to + (span->data - move->from);
+    }
+}
+
+void rh_h1_move(struct rh_h1 *h1, uint8_t *head, size_t head_cap, struct rh_header *headers,
+                size_t header_cap)
+{
+    struct rh_request *request = &h1->request;
+    struct rh_bytes *const spans[] = {&request->method, &request->target,    &request->path,
+                                      &request->query,  &request->authority, &request->host};
+    const struct move move = {h1->head, h1->head_size, head};
+    RH_ASSERT(h1->phase != RH_H1_PHASE_FAILED);
+    RH_ASSERT(h1->head_size <= head_cap);
+    RH_ASSERT(h1->header_count <= header_cap);
+    rh_mem_copy(head, h1->head, h1->head_size);
+    for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
+        move_span(&move, spans[i]);
+    }
+    for (size_t i = 0; i < h1->header_count; i++) {
+        headers[i] = h1->headers[i];
+        move_span(&move, &headers[i].name);
+        move_span(&move, &headers[i].value);
+    }
+    if (request->headers != NULL) {
+        request->headers = headers;
+        request->trailers = headers + request->header_count;
+    }
+    h1->head = head;
+    h1->head_cap = head_cap;
+    h1->headers = headers;
+    h1->header_cap = header_cap;
 }
 
 enum rh_error rh_h1_fail(struct rh_h1 *h1, enum rh_error error, unsigned status,

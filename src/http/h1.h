@@ -73,6 +73,13 @@ void rh_h1_init(struct rh_h1 *h1, uint8_t *head, size_t head_cap, struct rh_head
                 size_t header_cap, size_t target_max);
 
 /*
+ * Goes on in other memory of the caller's, with what was read so far; all spans move along. What is
+ * there must fit. The memory before is free then. Not after an error.
+ */
+void rh_h1_move(struct rh_h1 *h1, uint8_t *head, size_t head_cap, struct rh_header *headers,
+                size_t header_cap);
+
+/*
  * Reads a request head. RH_OK: h1->request is filled, `*used` bytes were used, the rest starts the
  * body or the next request. RH_ERR_AGAIN: all of `in` was used, the head is not complete.
  * RH_ERR_SYNTAX (400), RH_ERR_LIMIT (414, 431), RH_ERR_UNKNOWN (417, 501, 505): refused, see

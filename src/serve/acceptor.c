@@ -21,6 +21,9 @@ enum rh_error rh_acceptor_signals(struct rh_acceptor *acceptor)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    /* Without TLS there is nothing to read anew, and a terminal that closes ends its server. */
+    if (acceptor->door != NULL)
+        sigaddset(&set, SIGHUP);
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
         return RH_ERR_IO;
     acceptor->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -79,11 +82,31 @@ static void accept_some(struct rh_acceptor *acceptor, int socket)
     }
 }
 
+static void renew_door(struct rh_tls_door *door)
+{
+    char complaint[RH_TLS_COMPLAINT_BYTES];
+    enum rh_error error = rh_tls_door_renew(door, complaint);
+
+    if (error != RH_OK)
+        rh_serve_log(RH_LOG_ERROR, "the new certificate cannot be used; the old one stays in place",
+                     &RH_LOG_TEXT("why", complaint), 1);
+    else if (complaint[0] != '\0')
+        rh_serve_say(RH_LOG_WARN, complaint);
+    if (error == RH_OK)
+        rh_serve_say(RH_LOG_INFO, "the certificate was read anew");
+}
+
+/* True: one that asks to stop. */
 static bool take_signal(struct rh_acceptor *acceptor)
 {
     struct signalfd_siginfo info;
 
-    return read(acceptor->signals, &info, sizeof info) == (ssize_t)sizeof info;
+    if (read(acceptor->signals, &info, sizeof info) != (ssize_t)sizeof info)
+        return false;
+    if (info.ssi_signo != SIGHUP)
+        return true;
+    renew_door(acceptor->door);
+    return false;
 }
 
 void rh_acceptor_run(struct rh_acceptor *acceptor)

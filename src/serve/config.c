@@ -29,8 +29,10 @@ const char rh_config_help[] =
     "  --token-file FILE       the operator's token, on one line (or environment REELHAUL_TOKEN)\n"
     "  --enrol open|operator   with --auth token: who may begin a session and so gets a token\n"
     "                          for it alone (operator)\n"
-    "  --behind-proxy          a proxy in front speaks TLS; with --auth token this allows\n"
-    "                          listening beyond loopback\n"
+    "  --tls-cert FILE         certificate, then its chain, in PEM format: speak TLS (https)\n"
+    "  --tls-key FILE          its private key; SIGHUP reads both files anew\n"
+    "  --behind-proxy          a proxy in front speaks TLS; with --auth token this, or\n"
+    "                          --tls-cert, allows listening beyond loopback\n"
     "  --host NAME[:PORT]      a name by which clients call this server; may be repeated\n"
     "  --origin URL            a foreign page that may upload here; may be repeated\n"
     "\n"
@@ -221,6 +223,18 @@ static enum rh_error flag_token_file(const struct reading *r)
     return RH_OK;
 }
 
+static enum rh_error flag_tls_cert(const struct reading *r)
+{
+    r->config->tls_certificate_file = r->value;
+    return RH_OK;
+}
+
+static enum rh_error flag_tls_key(const struct reading *r)
+{
+    r->config->tls_key_file = r->value;
+    return RH_OK;
+}
+
 static enum rh_error flag_enrol(const struct reading *r)
 {
     r->config->enrol_open = strcmp(r->value, "open") == 0;
@@ -364,6 +378,8 @@ static const struct flag {
     {"--prompts", flag_prompts},
     {"--auth", flag_auth},
     {"--token-file", flag_token_file},
+    {"--tls-cert", flag_tls_cert},
+    {"--tls-key", flag_tls_key},
     {"--enrol", flag_enrol},
     {"--host", flag_host},
     {"--origin", flag_origin},
@@ -450,6 +466,13 @@ enum rh_error rh_config_parse(struct rh_config *config, int argc, char *const *a
         if (error != RH_OK)
             return error;
     }
+    if ((config->tls_certificate_file == NULL) != (config->tls_key_file == NULL)) {
+        snprintf(complaint, RH_COMPLAINT_BYTES,
+                 "%s is missing: TLS needs a certificate and its key. Give --tls-cert FILE and "
+                 "--tls-key FILE, or neither.",
+                 config->tls_key_file == NULL ? "--tls-key" : "--tls-cert");
+        return RH_ERR_SYNTAX;
+    }
     if (config->listen_count == 0) {
         enum rh_error error = rh_listen_parse(&config->listens[0], "127.0.0.1:8080");
 
@@ -464,7 +487,8 @@ enum rh_error rh_config_check_doors(const struct rh_config *config,
 {
     if (config->auth == RH_AUTH_OPEN && config->auth_said)
         return RH_OK;
-    if (config->auth == RH_AUTH_TOKEN && config->behind_proxy)
+    if (config->auth == RH_AUTH_TOKEN &&
+        (config->behind_proxy || config->tls_certificate_file != NULL))
         return RH_OK;
     for (size_t i = 0; i < config->listen_count; i++) {
         char text[RH_ADDRESS_TEXT];
@@ -474,10 +498,12 @@ enum rh_error rh_config_check_doors(const struct rh_config *config,
         rh_listen_text(&config->listens[i], text);
         snprintf(complaint, RH_COMPLAINT_BYTES,
                  "Refusing to listen on %s, which others can reach: recordings and tokens would "
-                 "cross the network unprotected. Put a proxy that speaks TLS in front and add "
-                 "--auth token --behind-proxy, or listen on 127.0.0.1, or, on a network where "
-                 "everybody may record and read everything, say --auth open.",
-                 text);
+                 "%s. Say --auth token --tls-cert FILE --tls-key FILE, or put a proxy that speaks "
+                 "TLS in front and say --auth token --behind-proxy, or listen on 127.0.0.1, or, on "
+                 "a network where everybody may record and read everything, say --auth open.",
+                 text,
+                 config->tls_certificate_file == NULL ? "cross the network unprotected"
+                                                      : "be open to everybody");
         return RH_ERR_DENIED;
     }
     return RH_OK;

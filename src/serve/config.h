@@ -26,6 +26,8 @@ struct rh_config {
     const char *token_file;
     bool enrol_open; /* RH_AUTH_TOKEN: anybody may begin a session */
     bool behind_proxy;
+    const char *tls_certificate_file; /* both, or both NULL: no TLS */
+    const char *tls_key_file;
     const char *hosts[RH_HOSTS_MAX]; /* as said */
     size_t host_count;
     const char *origins[RH_ORIGINS_MAX + 1]; /* NULL-ended */
@@ -53,7 +55,8 @@ enum rh_error rh_config_parse(struct rh_config *config, int argc, char *const *a
 
 /*
  * Whether these addresses may be listened on (design, Doors): beyond loopback only with tokens and
- * TLS in front, or when an operator says --auth open. RH_ERR_DENIED with a complaint.
+ * TLS (ours, or a proxy's in front), or when an operator says --auth open. RH_ERR_DENIED with a
+ * complaint.
  */
 enum rh_error rh_config_check_doors(const struct rh_config *config,
                                     char complaint[static RH_COMPLAINT_BYTES]);

@@ -28,7 +28,7 @@ static void add(struct rh_hosts *hosts, const char *name, unsigned port)
 static void add_with_port(struct rh_hosts *hosts, const char *name, unsigned port)
 {
     add(hosts, name, port);
-    if (port == 80)
+    if (port == 80 || port == 443)
         add(hosts, name, 0); /* browsers leave the default out */
 }
 
@@ -53,7 +53,7 @@ static void add_listen(struct rh_hosts *hosts, const struct rh_listen *listen)
         return;
     rh_listen_text(listen, text);
     add(hosts, text, 0);
-    if (port == 80) {
+    if (port == 80 || port == 443) {
         *strrchr(text, ':') = '\0';
         add(hosts, text, 0);
     }

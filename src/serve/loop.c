@@ -74,9 +74,8 @@ uint64_t rh_loop_op(struct rh_loop *loop, uint32_t slot)
 static struct rh_connection *find_op(const struct rh_loop *loop, uint64_t op)
 {
     size_t slot = (size_t)((op >> OP_SLOT_SHIFT) & OP_SLOT_MASK);
-    struct rh_connection *c = slot < loop->slot_count ? loop->slots[slot] : NULL;
 
-    return c != NULL && c->op == op ? c : NULL;
+    return slot < loop->slot_count ? loop->slots[slot] : NULL;
 }
 
 /* ---- what the api asks of a loop ---- */
@@ -101,6 +100,14 @@ static void written(void *context, struct rh_exchange *x, const struct rh_writte
     message->u.event.kind = RH_HAS_WRITTEN;
     message->u.event.u.written = *what;
     rh_queue_post(loop->shell->vault, message);
+}
+
+static bool inform(void *context, uint64_t op, unsigned status, const struct rh_header *headers,
+                   size_t header_count)
+{
+    struct rh_connection *c = find_op(context, op);
+
+    return c != NULL && rh_connection_inform(c, op, status, headers, header_count);
 }
 
 static void random_bytes(void *context, uint8_t *out, size_t size)
@@ -144,9 +151,9 @@ static void answer_message(struct rh_loop *loop, struct rh_message *message, uin
 {
     struct rh_connection *c = find_op(loop, op);
 
-    if (c != NULL)
-        rh_connection_message(c, message);
-    else if (message->kind == RH_MESSAGE_REPLY) {
+    if (c != NULL && rh_connection_message(c, op, message))
+        return;
+    if (message->kind == RH_MESSAGE_REPLY) {
         rh_vault_reply_finish(message->u.reply);
         free(message->u.reply);
     }
@@ -257,6 +264,25 @@ static void *run_loop(void *context)
     return NULL;
 }
 
+static enum rh_error make_memory(struct rh_loop *loop)
+{
+    size_t head = RH_H1_HEADERS * sizeof(struct rh_header) + loop->shell->config->head_bytes_max;
+
+    loop->read_buffer = malloc(RH_LOOP_READ_BYTES);
+    loop->write_buffer = malloc(RH_LOOP_WRITE_BYTES);
+    loop->head_buffer = malloc(RH_LOOP_HEAD_BYTES);
+    loop->head_memory = malloc(head);
+    if (loop->read_buffer == NULL || loop->write_buffer == NULL || loop->head_buffer == NULL ||
+        loop->head_memory == NULL)
+        return RH_ERR_MEMORY;
+    if (loop->shell->door == NULL)
+        return RH_OK;
+    loop->scratch.cipher_in = malloc(RH_CIPHER_BYTES);
+    loop->scratch.cipher_out = malloc(RH_TLS_OUT_BYTES);
+    return loop->scratch.cipher_in != NULL && loop->scratch.cipher_out != NULL ? RH_OK
+                                                                               : RH_ERR_MEMORY;
+}
+
 enum rh_error rh_loop_start(struct rh_loop *loop, const struct rh_shell *shell, uint8_t index)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = loop};
@@ -270,11 +296,10 @@ enum rh_error rh_loop_start(struct rh_loop *loop, const struct rh_shell *shell, 
         .ask = ask,
         .written = written,
         .random = random_bytes,
+        .inform = inform,
         .context = loop,
     };
-    loop->read_buffer = malloc(RH_LOOP_READ_BYTES);
-    loop->head_buffer = malloc(RH_LOOP_HEAD_BYTES);
-    if (loop->read_buffer == NULL || loop->head_buffer == NULL)
+    if (make_memory(loop) != RH_OK)
         return RH_ERR_MEMORY;
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll < 0 || rh_queue_init(&loop->inbox, INBOX_MAX, true) != RH_OK)
@@ -316,5 +341,9 @@ void rh_loop_finish(struct rh_loop *loop)
     close(loop->epoll);
     free(loop->slots);
     free(loop->read_buffer);
+    free(loop->write_buffer);
     free(loop->head_buffer);
+    free(loop->head_memory);
+    free(loop->scratch.cipher_in);
+    free(loop->scratch.cipher_out);
 }

@@ -9,9 +9,12 @@
 
 #include "serve/config.h"
 #include "serve/queue.h"
+#include "serve/transport.h"
 
-#define RH_LOOP_READ_BYTES ((size_t)256 * 1024) /* one read buffer a loop, not a connection */
-#define RH_LOOP_HEAD_BYTES ((size_t)32 * 1024)  /* head of an answer while it is being written */
+/* One read buffer a loop, not a connection. */
+#define RH_LOOP_READ_BYTES  ((size_t)256 * 1024)
+#define RH_LOOP_WRITE_BYTES RH_TLS_WRITE_BYTES
+#define RH_LOOP_HEAD_BYTES  ((size_t)32 * 1024) /* head of an answer while it is being written */
 #define RH_LOOP_REFUSED_MAX                                                                        \
     64 /* connections beyond the limit that are told so, not just dropped                          \
         */
@@ -21,10 +24,11 @@ struct rh_shell {
     const struct rh_config *config;
     struct rh_api_config api;
     struct rh_store *store;
-    struct rh_queue *vault; /* inbox of the vault's thread */
-    int pages;              /* directory of the pages, or -1 */
-    int data;               /* directory of the data */
-    int prompts;            /* the operator's prompts file, or -1: prompts.json of the pages */
+    struct rh_queue *vault;   /* inbox of the vault's thread */
+    int pages;                /* directory of the pages, or -1 */
+    int data;                 /* directory of the data */
+    int prompts;              /* the operator's prompts file, or -1: prompts.json of the pages */
+    struct rh_tls_door *door; /* NULL: no TLS */
 };
 
 struct rh_connection;
@@ -48,8 +52,13 @@ struct rh_loop {
     size_t slot_count;
     struct rh_connection *closed; /* freed when all events of this turn were looked at */
     size_t refused_count;
-    uint8_t *read_buffer;
-    uint8_t *head_buffer;
+    size_t handshake_count;
+    /* Used within a turn of one connection only. */
+    uint8_t *read_buffer;  /* RH_LOOP_READ_BYTES */
+    uint8_t *write_buffer; /* RH_LOOP_WRITE_BYTES */
+    uint8_t *head_buffer;  /* of an answer */
+    uint8_t *head_memory;  /* of a request: headers, then text */
+    struct rh_scratch scratch;
 };
 
 /* RH_ERR_MEMORY, RH_ERR_IO. `loop` is zeroed memory. */

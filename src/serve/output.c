@@ -6,6 +6,9 @@
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
 
 /* So that one fast reader does not keep the loop from the others. */
 #define TURN_BYTES_MAX ((size_t)4 * 1024 * 1024)
@@ -112,13 +115,79 @@ static enum rh_error send_file(struct rh_output *output, int socket, bool *progr
     return RH_OK;
 }
 
-enum rh_error rh_output_send(struct rh_output *output, int socket, bool *progress)
+/* ---- through TLS: everything is copied, so it goes in pieces that fit the scratch memory ---- */
+
+/* The next piece of the answer; its size, or 0 at the end. RH_ERR_IO. */
+static enum rh_error next_piece(struct rh_output *output, uint8_t *memory, size_t *size)
+{
+    struct rh_bytes *const sources[] = {&output->head, &output->body};
+    struct rh_buffer piece;
+
+    rh_buffer_init(&piece, memory, RH_TLS_WRITE_BYTES);
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = sources[i]->size;
+
+        if (n > piece.cap - piece.size)
+            n = piece.cap - piece.size;
+        RH_ASSERT(rh_buffer_put(&piece, sources[i]->data, n) == RH_OK);
+        output->sent_bytes += i == 1 ? n : 0;
+        advance(sources[i], &n);
+    }
+    while (output->file_left > 0 && piece.size < piece.cap) {
+        size_t room = piece.cap - piece.size;
+        size_t want = output->file_left < room ? (size_t)output->file_left : room;
+        ssize_t n = pread(output->file, memory + piece.size, want, (off_t)output->file_offset);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return RH_ERR_IO;
+        piece.size += (size_t)n;
+        output->file_offset += (uint64_t)n;
+        output->file_left -= (uint64_t)n;
+        output->sent_bytes += (uint64_t)n;
+    }
+    *size = piece.size;
+    return RH_OK;
+}
+
+static enum rh_error send_copied(struct rh_output *output, struct rh_transport *transport,
+                                 uint8_t *memory, bool *progress)
+{
+    size_t turn_left = TURN_BYTES_MAX;
+
+    while (output->head.size + output->body.size > 0 || output->file_left > 0) {
+        size_t size = 0;
+        enum rh_error error;
+
+        if (rh_transport_is_full(transport) || turn_left < RH_TLS_WRITE_BYTES)
+            return keep_head(output);
+        error = next_piece(output, memory, &size);
+        if (error == RH_OK)
+            error = rh_transport_push(transport, (struct rh_bytes){memory, size});
+        if (error != RH_OK)
+            return error;
+        *progress = true;
+        turn_left -= size;
+    }
+    return rh_transport_is_full(transport) ? RH_ERR_AGAIN : RH_OK;
+}
+
+enum rh_error rh_output_send(struct rh_output *output, struct rh_transport *transport,
+                             uint8_t *memory, bool *progress)
 {
     enum rh_error error;
 
     *progress = false;
-    error = send_memory(output, socket, progress);
+    error = rh_transport_flush(transport, progress);
+    if (error == RH_ERR_AGAIN)
+        return keep_head(output);
     if (error != RH_OK)
         return error;
-    return send_file(output, socket, progress);
+    if (transport->tls != NULL)
+        return send_copied(output, transport, memory, progress);
+    error = send_memory(output, transport->fd, progress);
+    if (error != RH_OK)
+        return error;
+    return send_file(output, transport->fd, progress);
 }

@@ -30,6 +30,7 @@ struct server {
     struct rh_shell shell;
     struct rh_hosts hosts;
     struct rh_acceptor acceptor;
+    struct rh_tls_door door;
     struct rh_store *store;
     struct rh_catalog *catalog;
     int lock;
@@ -64,6 +65,20 @@ static int check_doors(struct server *s)
                                                       api->token_hash, s->complaint) != RH_OK)
         return EXIT_USAGE;
     unsetenv("REELHAUL_TOKEN");
+    return 0;
+}
+
+static int open_door(struct server *s)
+{
+    const char *certificate = s->config.tls_certificate_file;
+
+    if (certificate == NULL)
+        return 0;
+    if (rh_tls_door_open(&s->door, certificate, s->config.tls_key_file, s->complaint) != RH_OK)
+        return EXIT_USAGE;
+    if (s->complaint[0] != '\0')
+        rh_serve_say(RH_LOG_WARN, s->complaint);
+    s->shell.door = s->acceptor.door = &s->door;
     return 0;
 }
 
@@ -216,7 +231,7 @@ static void say_hello(const struct server *s)
         char text[RH_ADDRESS_TEXT];
 
         rh_listen_text(&s->config.listens[i], text);
-        printf("Reelhaul listening on http://%s\n", text);
+        printf("Reelhaul listening on %s://%s\n", s->shell.door != NULL ? "https" : "http", text);
     }
     printf("Data directory: %s\n", directory != NULL ? directory : s->config.data_directory);
     fflush(stdout);
@@ -297,12 +312,15 @@ static void close_all(struct server *s)
         close(s->shell.data);
     if (s->lock >= 0)
         close(s->lock);
+    rh_tls_door_close(&s->door);
 }
 
 static int start(struct server *s)
 {
     int status = check_doors(s);
 
+    if (status == 0)
+        status = open_door(s);
     if (status != 0)
         return status;
     if (rh_acceptor_signals(&s->acceptor) != RH_OK) {
