@@ -283,15 +283,20 @@ int close(int fd)
  * A file keeps its inode through a crash, but not through being built anew here. So what is below
  * the root has the number of its node.
  */
+static uint32_t node_of(int dir, const char *path)
+{
+    struct tape_place place;
+    if (path[0] == '\0')
+        return is_ours(dir) ? node_at(dir) : IMAGE_NONE;
+    return !shim_ignores(path) && locate(dir, path, &place) ? place.node : IMAGE_NONE;
+}
+
 static int stat_at(int dir, const char *path, struct stat *status, int flags)
 {
-    struct tape_place place = {.node = IMAGE_NONE};
-    bool ours = path[0] != '\0' ? !shim_ignores(path) && locate(dir, path, &place) : is_ours(dir);
     int result = (int)syscall(SYS_newfstatat, dir, path, status, flags);
-    if (path[0] == '\0' && ours)
-        place.node = node_at(dir);
-    if (result == 0 && ours && place.node != IMAGE_NONE)
-        status->st_ino = FIRST_INODE + place.node;
+    uint32_t node = result == 0 ? node_of(dir, path) : IMAGE_NONE;
+    if (node != IMAGE_NONE)
+        status->st_ino = FIRST_INODE + node;
     return result;
 }
 
@@ -299,16 +304,13 @@ static int stat_at(int dir, const char *path, struct stat *status, int flags)
 int statx(int dir, const char *restrict path, int flags, unsigned mask,
           struct statx *restrict status)
 {
-    struct tape_place place = {.node = IMAGE_NONE};
-    bool ours = path[0] != '\0' ? !shim_ignores(path) && locate(dir, path, &place) : is_ours(dir);
     int result = (int)syscall(SYS_statx, dir, path, flags, mask, status);
-    if (path[0] == '\0' && ours)
-        place.node = node_at(dir);
-    if (result == 0 && ours && place.node != IMAGE_NONE) {
-        status->stx_ino = FIRST_INODE + place.node;
-        status->stx_mask |= STATX_BTIME;
-        status->stx_btime = (struct statx_timestamp){.tv_sec = (int64_t)place.node};
-    }
+    uint32_t node = result == 0 ? node_of(dir, path) : IMAGE_NONE;
+    if (node == IMAGE_NONE)
+        return result;
+    status->stx_ino = FIRST_INODE + node;
+    status->stx_mask |= STATX_BTIME;
+    status->stx_btime = (struct statx_timestamp){.tv_sec = (int64_t)node};
     return result;
 }
 
