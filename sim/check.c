@@ -323,7 +323,7 @@ void sim_check_lease(struct sim *sim, const char *id, uint64_t number, uint64_t 
         sim_fail(sim, object->upload,
                  "promise 4: writer %" PRIu64 " succeeds after writer %" PRIu64 " did", number,
                  floor);
-    if (number > object->lease_max && !object->done)
+    if (number > object->lease_max)
         object->lease_max = number;
 }
 

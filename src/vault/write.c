@@ -159,7 +159,8 @@ static const char *message_of(enum rh_reply_code code)
 static void note_lease(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_upload_row *row = &op->upload->row;
-    if (op->request->lease[0] == '\0' || row->state != RH_UPLOAD_OPEN)
+    /* Of a finished one too: an older writer is refused from now on, whatever it brings. */
+    if (op->request->lease[0] == '\0' || row->state > RH_UPLOAD_DONE)
         return;
     if (strcmp(op->request->lease, row->lease) == 0 &&
         op->request->lease_number == row->lease_number)

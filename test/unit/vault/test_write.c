@@ -325,6 +325,35 @@ static void a_stale_writer_is_refused(void **state)
     assert_int_equal(ask_answer(w, request)->code, RH_REPLY_STALE_WRITER);
 }
 
+/* Of a finished video an equal duplicate is a success; of a writer that is newer from then on
+ * alone. */
+static void a_stale_writer_of_a_finished_video_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->w;
+    static const struct {
+        uint64_t number;
+        enum rh_reply_code code;
+    } steps[] = {{2, RH_REPLY_OK}, {2, RH_REPLY_OK},           {3, RH_REPLY_OK},
+                 {3, RH_REPLY_OK}, {2, RH_REPLY_STALE_WRITER}, {4, RH_REPLY_OK}};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct rh_vault_request *request = write_of(w, f->id, 0, KIB);
+        strcpy(request->lease, "tab");
+        request->lease_number = steps[i].number;
+        request->final = true;
+        uint64_t op = ask(w, request);
+        if (answer_if(w, op) == NULL)
+            body(w, op, data, KIB, RH_WRITTEN_WHOLE);
+        assert_int_equal(answer(w, op)->code, steps[i].code);
+        assert_int_equal(get(w, f->id)->upload.state, RH_UPLOAD_DONE);
+    }
+    world_restart(w, true); /* the fence outlives the server */
+    struct rh_vault_request *request = write_of(w, f->id, 0, KIB);
+    strcpy(request->lease, "tab");
+    request->lease_number = 3;
+    assert_int_equal(ask_answer(w, request)->code, RH_REPLY_STALE_WRITER);
+}
+
 static void the_total_stays_once_known(void **state)
 {
     struct fixture *f = *state;
@@ -716,6 +745,7 @@ int main(void)
         T(a_waiting_writer_is_superseded_by_a_newer_one),
         T(different_parts_never_interact),
         T(a_stale_writer_is_refused),
+        T(a_stale_writer_of_a_finished_video_is_refused),
         T(the_total_stays_once_known),
         T(a_total_below_what_arrived_is_refused),
         T(a_body_of_unknown_length_ends_where_it_ends),
