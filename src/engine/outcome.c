@@ -350,6 +350,8 @@ static void rejected(struct rh_engine *e, struct rh_upload *u, struct rh_request
     }
     bool only_metadata = r->kind == RH_SEND_FINISH && u->server_done;
     r->phase = RH_REQUEST_FREE;
+    if (r->kind == RH_SEND_FINISH && u->distrust)
+        return; /* another generation than the one that was asked to: it is asked what it has */
     if (!only_metadata) {
         rh_upload_fail(e, u, RH_REASON_REJECTED);
         return;
@@ -556,6 +558,11 @@ static void done(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
                            .durable = true};
     if (u->size > 0)
         (void)rh_ledger_add(&books, &whole);
+    if (response->generation[0] != 0) {
+        /* A word about the whole leaves nothing in doubt that another generation promised. */
+        rh_mem_copy(u->generation, response->generation, sizeof u->generation);
+        u->distrust = false;
+    }
     bool cursor_proven = u->proven && rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR);
     if (rh_upload_has(e, u, RH_TRAIT_FINISH_ALWAYS) && r->kind != RH_SEND_FINISH &&
         !cursor_proven) {
@@ -720,6 +727,8 @@ static void note_generation(struct rh_engine *e, struct rh_upload *u,
         other->persist_now |= !other->distrust;
         other->distrust = true;
         other->doubt = true;
+        other->proven = false;
+        other->server_done = false;
     }
 }
 

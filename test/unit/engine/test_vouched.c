@@ -292,6 +292,59 @@ static void the_wish_to_start_anew_survives_a_crash(void **state)
     }
 }
 
+/* One part, answered as done by g1; then the finish leaves. */
+static struct bench *done_but_for_its_finish(struct rh_action *finish)
+{
+    struct rh_policy p = *rh_policy_find(rh_bytes_of("form"));
+    p.traits |= RH_TRAIT_FINISH_ALWAYS;
+    struct bench *b = bench_of(&p, &rh_limits_default);
+    tell_kind(b, RH_EVENT_LEADER, "");
+    tell_take(b, "a", 1000, 1000);
+    bench_tell(b, list_of(find_send(b, 0), "g1", 0, 0, true));
+    struct rh_event event = response_of(find_send(b, 0), RH_OUTCOME_DONE, "g1");
+    event.response.remote_state = RH_REMOTE_DONE;
+    event.response.acks_count = 1;
+    event.response.acks[0] = (struct rh_ack){0, 1000, pattern_crc(0, 1000), true, true, true};
+    bench_tell(b, event);
+    assert_true(look(b, "a").proven);
+    *finish = *find_send(b, 0);
+    assert_int_equal(finish->send.kind, RH_SEND_FINISH);
+    return b;
+}
+
+/* "Done" was the word of one generation: another one that has nothing is sent all of it, also where
+ * it is heard of by the refusal of a finish. */
+static void done_is_not_done_in_another_generation(void **state)
+{
+    (void)state;
+    for (unsigned refused = 0; refused < 2; refused++) {
+        struct rh_action finish;
+        struct bench *b = done_but_for_its_finish(&finish);
+        if (refused)
+            bench_tell(b, response_of(&finish, RH_OUTCOME_REJECTED, "g2"));
+        else
+            tell_broken(b, finish.send.token);
+        assert_true(find_send(b, 0) != NULL || bench_until_send(b, 600000));
+        assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_ASK);
+        bench_tell(b, list_of(find_send(b, 0), "g2", 0, 0, true));
+        assert_false(look(b, "a").proven);
+        assert_null(find_action(b, RH_ACTION_FORGET, "a"));
+        assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_PART);
+        /* And what the new one says of the whole counts. */
+        struct rh_event event = response_of(find_send(b, 0), RH_OUTCOME_DONE, "g2");
+        event.response.acks_count = 1;
+        event.response.acks[0] = (struct rh_ack){0, 1000, pattern_crc(0, 1000), true, true, true};
+        bench_tell(b, event);
+        finish = *find_send(b, 0);
+        assert_int_equal(finish.send.kind, RH_SEND_FINISH);
+        bench_tell(b, response_of(&finish, RH_OUTCOME_REJECTED, "g2")); /* the metadata alone */
+        expect_state(b, "a", RH_UPLOAD_COMPLETED, RH_REASON_NONE);
+        assert_true(look(b, "a").proven);
+        assert_non_null(find_action(b, RH_ACTION_FORGET, "a"));
+        bench_free(b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +356,7 @@ int main(void)
         cmocka_unit_test(a_conflict_stays_where_nothing_can_be_replaced),
         cmocka_unit_test(a_conflict_of_the_create_is_only_tried_again),
         cmocka_unit_test(the_wish_to_start_anew_survives_a_crash),
+        cmocka_unit_test(done_is_not_done_in_another_generation),
     };
     return cmocka_run_group_tests_name("vouched", tests, NULL, NULL);
 }
