@@ -92,6 +92,15 @@ bool sim_take_fits(const struct sim_take *take, uint64_t offset, uint64_t length
     return true;
 }
 
+bool sim_take_any(const struct sim_take *take, uint64_t offset, uint64_t length)
+{
+    for (size_t i = 0; i < take->count; i++) {
+        if (take->segments[i].held && touches(&take->segments[i], offset, length))
+            return true;
+    }
+    return false;
+}
+
 void sim_take_forget(struct sim_take *take, uint64_t offset, uint64_t length)
 {
     for (size_t i = 0; i < take->count; i++) {

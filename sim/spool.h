@@ -51,6 +51,8 @@ bool sim_take_holds(const struct sim_take *, uint64_t offset, uint64_t length);
 void sim_take_read(const struct sim_take *, uint64_t offset, uint64_t length, uint8_t *bytes);
 /* Does every segment that the range touches still fit its checksum? */
 bool sim_take_fits(const struct sim_take *, uint64_t offset, uint64_t length);
+/* Is a byte of the range still there? */
+bool sim_take_any(const struct sim_take *, uint64_t offset, uint64_t length);
 void sim_take_forget(struct sim_take *, uint64_t offset, uint64_t length);
 void sim_take_persist(struct sim_take *, struct rh_bytes record, bool durable);
 void sim_take_erase_record(struct sim_take *);

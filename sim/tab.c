@@ -103,7 +103,8 @@ static void forget(struct sim *sim, struct sim_tab *tab, const struct rh_action 
     /* Records may be lost, but not their order with what follows from them. */
     if (!RH_PLANTED("forget-before-record"))
         sim_take_sync_record(take);
-    if (!upload->cancelled)
+    /* After a crash it may forget once more what is gone already. */
+    if (!upload->cancelled && sim_take_any(take, offset, length))
         sim_check_forget(sim, upload, offset, length);
     sim_take_forget(take, offset, length);
     take->gone = take->gone || action->forget.whole;
