@@ -61,6 +61,7 @@ static void retry_part(struct rh_engine *e, struct rh_upload *u, struct rh_reque
                        rh_ms retry_after_ms)
 {
     r->attempts += counted;
+    r->waits_for = u->error;
     if (counted && r->attempts > e->policy.retries_max) {
         if (!e->policy.set_aside) {
             r->phase = RH_REQUEST_FREE; /* it ended: there is nothing to break off */
@@ -72,7 +73,6 @@ static void retry_part(struct rh_engine *e, struct rh_upload *u, struct rh_reque
         return;
     }
     r->phase = RH_REQUEST_WAITING;
-    r->waits_for = u->error;
     uint32_t failures = counted ? r->attempts : r->attempts + 1;
     r->retry_at_ms = later(e, rh_policy_delay(&e->policy, &e->rng, failures), retry_after_ms);
     rh_upload_progressed(e, u);
@@ -167,9 +167,18 @@ static void free_requests(struct rh_engine *e, const struct rh_upload *u)
             e->requests[i].phase = RH_REQUEST_FREE;
 }
 
-/* The server does not know the upload any more: from the start, if all its bytes are still here. */
+/*
+ * The server does not know the upload any more: from the start, if all its bytes are still here.
+ * Not again and again where it is let go before one part fits its checksum: that no retry helps
+ * would be forgotten with each.
+ */
 static bool forget_remote(struct rh_engine *e, struct rh_upload *u)
 {
+    u->futile += u->refusals > 0;
+    if (u->futile >= RH_FUTILE_MAX && u->refusals >= RH_DAMAGED_MAX) {
+        rh_upload_fail(e, u, RH_REASON_ATTEMPTS);
+        return false;
+    }
     if (!rh_upload_held(e, u)) {
         rh_upload_fail(e, u, RH_REASON_BYTES_MISSING);
         return false;
@@ -311,25 +320,28 @@ static void complete(struct rh_engine *e, struct rh_upload *u)
 /*
  * Other bytes arrived than were recorded. The way may have changed them, or they changed here at
  * rest: then no retry helps, and where retries have no end the part must not hold up the others. It
- * is set aside after a few in a row.
+ * is set aside after a few in a row. Where its count is lost (it gave its slot up, the upload began
+ * anew) that of the upload ends it.
  */
 static void damaged(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
                     rh_ms retry_after_ms)
 {
     bool endless = r->kind == RH_SEND_PART && e->policy.retries_max == RH_RETRIES_UNLIMITED;
     u->mismatches++;
-    endless = !plain_is_tried(e, r) && endless;
+    bool counts = r->kind == RH_SEND_PART && !plain_is_tried(e, r);
     retry_later(e, u, r, true, RH_REASON_BACKOFF, retry_after_ms);
-    if (!endless)
+    if (!counts || rh_upload_over(u))
         return;
     u->refusals++;
-    if (u->refusals >= RH_REFUSALS_MAX) { /* also where it began anew in between */
+    bool one_cursor = rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR);
+    if (u->refusals >= (one_cursor ? RH_CURSOR_REFUSALS : RH_REFUSALS_MAX)) {
         r->phase = RH_REQUEST_FREE;
         rh_upload_fail(e, u, RH_REASON_ATTEMPTS);
         return;
     }
-    if (rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR))
-        return;                        /* nothing could go on behind it */
+    /* It ends by its policy; or has one cursor, and nothing could go on behind it. */
+    if (!endless || one_cursor)
+        return;
     if (r->phase == RH_REQUEST_FREE) { /* it keeps its count */
         r->phase = RH_REQUEST_WAITING;
         r->retry_at_ms = e->now_ms;
@@ -684,6 +696,7 @@ static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_reque
     rh_link_moved(e, u, r->range.length - r->sent_bytes);
     u->incompletes = 0;
     u->refusals = 0;
+    u->futile = 0;
     u->error = RH_OUTCOME_NONE;
     u->status = 0;
     u->fault = RH_FAULT_NONE;

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/plant.h"
+#include "engine/policy.h"
 #include "engine/state.h"
 
 #define RANKS       3u
@@ -59,6 +60,23 @@ static struct rh_request *free_part(const struct rh_engine *e, uint32_t index)
         }
     }
     return count > 1 || e->limits.parts_max == 1 ? first : idle;
+}
+
+/* Taken from an upload that is not at work: it does not try again sooner than its part would have,
+ * or two of them would take their slots from each other without a pause. */
+static void give_way(struct rh_engine *e, const struct rh_request *r)
+{
+    struct rh_upload *u = &e->uploads[r->upload];
+    rh_ms at = r->retry_at_ms;
+    if (r->phase == RH_REQUEST_FREE)
+        return;
+    if (r->phase == RH_REQUEST_ASIDE)
+        at = e->now_ms + rh_policy_delay(&e->policy, &e->rng, r->attempts > 0 ? r->attempts : 1);
+    if (at <= e->now_ms || (u->retry_at_ms != RH_MS_NEVER && u->retry_at_ms >= at))
+        return;
+    u->retry_at_ms = at;
+    u->wait_reason = RH_REASON_BACKOFF;
+    u->waits_for = r->waits_for;
 }
 
 /* ---- counting ---- */
@@ -299,6 +317,7 @@ static bool send_choice(struct rh_engine *e, struct rh_upload *u, const struct c
     } else if (choice->range.length > 0) { /* an empty part is sent again as it was */
         if (r == NULL) {
             r = free_part(e, rh_engine_index(e, u));
+            give_way(e, r);
             *r = (struct rh_request){.kind = RH_SEND_PART};
         }
         r->range = choice->range;

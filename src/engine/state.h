@@ -19,7 +19,9 @@
 #define RH_RESTARTS_FREE      1u    /* starts from zero after a 410 that are not counted */
 #define RH_CANCEL_TRIES       5u
 #define RH_REFUSALS_MAX       32u /* of damaged parts, with none taken between: no retry helps */
+#define RH_CURSOR_REFUSALS    8u  /* the same where one cursor stands at that part */
 #define RH_DAMAGED_MAX        3u /* then a part whose bytes never fit their checksum is set aside */
+#define RH_FUTILE_MAX         3u /* starts from zero after such refusals, with no part taken between */
 #define RH_COUNTERS_MS        30000u /* counters are persisted at most this often, and at each end */
 #define RH_BARE_GONE_MAX      3u /* a 404 that may be anybody's, before the create is repeated */
 #define RH_GROW_AFTER         4u /* full parts in a row before parts grow again */
@@ -92,6 +94,7 @@ struct rh_upload {
     uint32_t incompletes; /* finishes refused in a row */
     uint32_t mismatches;
     uint32_t refusals;         /* of parts with other bytes, since one was taken */
+    uint32_t futile;           /* starts from zero after such refusals, since one was taken */
     rh_ms retry_at_ms;         /* RH_MS_NEVER: not waiting */
     enum rh_outcome waits_for; /* the failure that it waits after */
     enum rh_reason wait_reason;

@@ -291,6 +291,7 @@ void rh_upload_revive(struct rh_engine *engine, struct rh_upload *upload)
     upload->bare_gones = 0;
     upload->incompletes = 0;
     upload->refusals = 0;
+    upload->futile = 0;
     upload->conflict = false;
     upload->final_round = false;
     upload->retry_at_ms = RH_MS_NEVER;

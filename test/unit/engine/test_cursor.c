@@ -104,7 +104,7 @@ static void damage_is_not_set_aside(void **state)
     tell_sealed(b, "a", 3000);
     answer_create(b, &create, "R");
     for (unsigned tries = 0; look(b, "a").state != RH_UPLOAD_FAILED; tries++) {
-        assert_true(tries < 100);
+        assert_true(tries < 17);
         assert_true(find_send(b, 0) != NULL || bench_until_send(b, 600000));
         struct rh_action send = *find_send(b, 0);
         if (send.send.kind == RH_SEND_ASK)

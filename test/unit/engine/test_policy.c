@@ -173,23 +173,60 @@ static void two_parts_aside_do_not_wait_for_each_other(void **state)
     bench_free(b);
 }
 
-/* A server that lets it go between two tries does not make them the first ones. */
+/* Refuses the part until it waits, then lets the upload go; false: the upload has ended. */
+static bool refuse_and_let_go(struct bench *b, unsigned refusals)
+{
+    for (unsigned i = 0; i < refusals; i++) {
+        assert_int_equal(find_send(b, 0)->send.kind, RH_SEND_PART);
+        answer(b, find_send(b, 0), RH_OUTCOME_CHECKSUM_MISMATCH, RH_MS_NEVER);
+        assert_true(bench_until_send(b, 600000));
+    }
+    answer(b, find_send(b, 0), RH_OUTCOME_GONE, RH_MS_NEVER);
+    if (look(b, "a").state == RH_UPLOAD_FAILED)
+        return false;
+    assert_true(find_send(b, 0) != NULL || bench_until_send(b, 600000));
+    answer_create(b, find_send(b, 0), "R2");
+    assert_non_null(find_send(b, 0));
+    return true;
+}
+
+/* A server that lets it go between two tries does not make them the first ones, whatever the
+ * policy counts. */
 static void damage_ends_though_the_upload_begins_anew(void **state)
+{
+    static const char *const names[] = {"never-give-up", "patient", "form", "live", "bulk"};
+    (void)state;
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        for (unsigned refusals = 1; refusals <= 2; refusals++) {
+            struct bench *b = bench_new(names[i]);
+            start(b, "a", 1000, 1000);
+            for (unsigned n = 0; n < 2; n++)
+                assert_true(refuse_and_let_go(b, refusals));
+            assert_false(refuse_and_let_go(b, refusals));
+            expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_ATTEMPTS);
+            tell_kind(b, RH_EVENT_RETRY, "a"); /* the user may try as often */
+            answer(b, find_send(b, 0), RH_OUTCOME_GONE, RH_MS_NEVER);
+            assert_true(find_send(b, 0) != NULL || bench_until_send(b, 600000));
+            answer_create(b, find_send(b, 0), "R3");
+            assert_true(refuse_and_let_go(b, refusals));
+            bench_free(b);
+        }
+    }
+}
+
+/* Bytes that were taken between say that the way is at fault, not they: it goes on. */
+static void damage_on_the_way_is_no_end(void **state)
 {
     (void)state;
     struct bench *b = small_parts();
-    start(b, "a", 1000, 1000);
-    for (unsigned i = 0; i < 32; i++) {
-        answer(b, find_send(b, 0), RH_OUTCOME_CHECKSUM_MISMATCH, RH_MS_NEVER);
-        if (i == 31)
-            break;
-        assert_true(bench_until_send(b, 600000));
-        answer(b, find_send(b, 0), RH_OUTCOME_GONE, RH_MS_NEVER);
-        assert_true(find_send(b, 0) != NULL || bench_until_send(b, 600000));
-        answer_create(b, find_send(b, 0), "R2");
-        assert_non_null(find_send(b, 0));
+    start(b, "a", 2000, 1000);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_true(refuse_and_let_go(b, 2));
+        assert_int_equal(find_send(b, 0)->send.range.offset, 0);
+        answer_part(b, find_send(b, 0));
     }
-    expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_ATTEMPTS);
+    answer_done(b, find_send(b, 0), 2000);
+    expect_state(b, "a", RH_UPLOAD_COMPLETED, RH_REASON_NONE);
     bench_free(b);
 }
 
@@ -546,6 +583,7 @@ int main(void)
         cmocka_unit_test(a_part_that_never_fits_its_checksum_steps_aside),
         cmocka_unit_test(two_parts_aside_do_not_wait_for_each_other),
         cmocka_unit_test(damage_ends_though_the_upload_begins_anew),
+        cmocka_unit_test(damage_on_the_way_is_no_end),
         cmocka_unit_test(live_defers_a_create_for_ever),
         cmocka_unit_test(form_waits_2_to_the_n_and_jitter),
         cmocka_unit_test(form_sends_aligned_parts_one_at_a_time),

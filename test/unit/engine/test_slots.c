@@ -12,6 +12,8 @@ struct server {
     struct rh_action queue[WAITING];
     unsigned count;
     bool ill;
+    bool rotten; /* ill: no part fits its checksum, of "b" neither */
+    unsigned tries;
     bool held[2][PARTS];
 };
 
@@ -50,6 +52,11 @@ static void serve_one(struct server *s)
         list(s, &send, which);
         break;
     case RH_SEND_PART:
+        s->tries++;
+        if (s->ill && s->rotten) {
+            answer(s->b, &send, RH_OUTCOME_CHECKSUM_MISMATCH, RH_MS_NEVER);
+            break;
+        }
         assert_int_equal(send.send.range.length, PART);
         if (s->ill && which == 0) {
             answer(s->b, &send, RH_OUTCOME_RETRY, RH_MS_NEVER);
@@ -103,6 +110,34 @@ static void parts_set_aside_leave_room(void **state)
     bench_free(s.b);
 }
 
+/* Two uploads whose parts never fit their checksums, and too few slots for all that wait: they take
+ * them from each other, but neither tries again at once, and both end. */
+static void parts_that_give_way_are_not_tried_at_once(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"live", "never-give-up"};
+    const struct rh_limits limits = {
+        .uploads_max = 4, .segments_max = 64, .intervals_max = 64, .parts_max = 4};
+    for (unsigned i = 0; i < 2; i++) {
+        struct rh_policy policy = *rh_policy_find(rh_bytes_of(names[i]));
+        policy.part_bytes = PART;
+        policy.retry_parts = true;
+        struct server s = {.b = bench_of(&policy, &limits), .ill = true, .rotten = true};
+        tell_kind(s.b, RH_EVENT_LEADER, "");
+        tell_take(s.b, "a", PARTS * PART, PART);
+        collect(&s);
+        tell_take(s.b, "b", PARTS * PART, PART);
+        collect(&s);
+        serve(&s, 10000);
+        assert_in_range(s.tries, 10, 60);
+        serve(&s, 4 * 3600 * 1000);
+        assert_int_equal(look(s.b, "a").state, RH_UPLOAD_FAILED);
+        assert_int_equal(look(s.b, "b").state, RH_UPLOAD_FAILED);
+        assert_in_range(s.tries, 10, 70); /* 32 each, and what flew when it ended */
+        bench_free(s.b);
+    }
+}
+
 /* Numbered parts: the server hears that a video is empty by its one empty part. */
 static void an_empty_video_of_numbered_parts_is_one_part(void **state)
 {
@@ -144,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_set_aside_leave_room),
+        cmocka_unit_test(parts_that_give_way_are_not_tried_at_once),
         cmocka_unit_test(an_empty_video_of_numbered_parts_is_one_part),
         cmocka_unit_test(an_empty_part_is_tried_again_and_again),
     };
