@@ -28,8 +28,26 @@ static void check(const struct rh_response *response, const struct rh_send *send
     RH_ASSERT(memchr(response->remote, 0, sizeof response->remote) != NULL);
     RH_ASSERT(memchr(response->generation, 0, sizeof response->generation) != NULL);
     bool good = response->outcome == RH_OUTCOME_OK || response->outcome == RH_OUTCOME_DONE;
-    RH_ASSERT(!good || (status >= 200 && status < 300) || send->kind == RH_SEND_CANCEL);
+    bool cursor = (rh_wire_traits(reply.dialect, 0) & RH_TRAIT_ONE_CURSOR) != 0;
+    RH_ASSERT(!good || (status >= 200 && status < 300) || send->kind == RH_SEND_CANCEL ||
+              (cursor && (status == 308 || send->kind == RH_SEND_FINISH)));
+    if (cursor && send->kind == RH_SEND_PART) {
+        /* One cursor: what is acknowledged touches the part, and does not pass its end. */
+        RH_ASSERT(response->acks_count <= 1);
+        if (response->acks_count == 1)
+            RH_ASSERT(response->acks[0].offset <= send->range.offset &&
+                      response->acks[0].offset + response->acks[0].length <=
+                          send->range.offset + send->range.length);
+    }
     RH_ASSERT(rh_event_encode(&event, memory, sizeof memory, &used) == RH_OK);
+}
+
+static const struct rh_wire_dialect *dialect_of(unsigned number)
+{
+    static const struct rh_wire_dialect *const all[] = {
+        &rh_wire_videos,     &rh_wire_form,   &rh_wire_tus, &rh_wire_resumable,
+        &rh_wire_resumable6, &rh_wire_chunks, &rh_wire_tus, &rh_wire_resumable};
+    return all[number & 7];
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -48,8 +66,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     send.crc64 = input_u64(&in);
     if ((how & 0x80) != 0)
         send.total = input_u64(&in);
+    send.final = send.total == send.range.offset + send.range.length;
     strcpy(send.remote, input_text(input_line(&in), remote, sizeof remote));
-    rh_wire_reply_init(&reply, (how & 1) != 0 ? &rh_wire_form : &rh_wire_videos, &send, status,
+    rh_wire_reply_init(&reply, dialect_of((how & 1) + ((how >> 3) & 6)), &send, status,
                        1700000000000);
     while (in.size > 0) {
         struct rh_bytes line = input_line(&in);

@@ -498,7 +498,7 @@ static void make_policy(struct sim *sim, struct sim_device *device)
     struct rh_policy *policy = &device->policy;
     policy->part_bytes = part;
     policy->part_bytes_min = policy->part_bytes_min > part ? part : part / 4;
-    policy->traits |= rh_wire_traits(device->dialect);
+    policy->traits |= rh_wire_traits(device->dialect, 0);
     policy->idle_ms_max = 20000;
     if (sim_chance(sim, 300))
         policy->keep = RH_KEEP_UNTIL_RECEIPT;

@@ -26,7 +26,7 @@
 /* ---- caps ---- */
 
 #define RH_UPLOAD_ID_MAX   64   /* bytes of a local upload id */
-#define RH_REMOTE_MAX      128  /* bytes of the server's name of an upload */
+#define RH_REMOTE_MAX      240  /* bytes of the server's name of an upload */
 #define RH_GENERATION_MAX  64   /* bytes of a server generation */
 #define RH_LEASE_MAX       64   /* bytes of a lease */
 #define RH_RANGES_MAX      64   /* ranges that one response can carry */

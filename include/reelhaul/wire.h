@@ -16,7 +16,18 @@ struct rh_wire_source {
     struct rh_bytes file_name;
     struct rh_bytes lease; /* of the leader: Reelhaul-Writer; "" sends none */
     uint64_t lease_number;
+    /* Of dialects whose uploads are resources of their own (tus, resumable, chunks): the path that
+     * makes them, "" for that of a Reelhaul server; and what this server can do. */
+    struct rh_bytes endpoint;
+    uint32_t abilities; /* RH_WIRE_CAN_* */
 };
+
+/* What a server can do. */
+#define RH_WIRE_CAN_DEFER  1u /* sizes may be told at the end */
+#define RH_WIRE_CAN_DELETE 2u
+#define RH_WIRE_CAN_CRC64  4u /* it checks CRC-64/NVME */
+#define RH_WIRE_CAN_CONCAT 8u /* it puts uploads together */
+#define RH_WIRE_CAN_ALL    15u
 
 enum rh_wire_body {
     RH_WIRE_BODY_NONE = 0,
@@ -44,11 +55,17 @@ struct rh_wire_request {
 struct rh_wire_dialect;
 extern const struct rh_wire_dialect rh_wire_videos;
 extern const struct rh_wire_dialect rh_wire_form;
+extern const struct rh_wire_dialect rh_wire_tus;
+/* Not in engine.wasm: */
+extern const struct rh_wire_dialect rh_wire_resumable;  /* the IETF's draft, interop version 8 */
+extern const struct rh_wire_dialect rh_wire_resumable6; /* version 6 */
+extern const struct rh_wire_dialect rh_wire_chunks;     /* PUT with Content-Range */
 
-/* "videos" or "form", or NULL. */
+/* By its name, which is that of the variable; or NULL. */
 const struct rh_wire_dialect *rh_wire_find(struct rh_bytes name);
-/* RH_TRAIT_*, for rh_policy.traits. */
-uint32_t rh_wire_traits(const struct rh_wire_dialect *dialect);
+const char *rh_wire_name(const struct rh_wire_dialect *dialect);
+/* RH_TRAIT_*, for rh_policy.traits, or for RH_EVENT_TRAITS. */
+uint32_t rh_wire_traits(const struct rh_wire_dialect *dialect, uint32_t abilities);
 
 /*
  * The request for a send action. Texts point into `memory` (RH_WIRE_MEMORY bytes of the caller) and
@@ -80,6 +97,14 @@ struct rh_wire_reply {
     struct rh_ack receipt;
     char error[32];
     char place[RH_REMOTE_MAX + 1];
+    /* Of dialects with a cursor. */
+    bool spoken; /* the answer says that it is of this dialect */
+    bool offset_seen;
+    bool length_seen;
+    bool complete_seen;
+    bool complete;
+    uint64_t offset;
+    uint64_t length;
     struct rh_response response;
 };
 
@@ -89,5 +114,26 @@ void rh_wire_reply_header(struct rh_wire_reply *reply, struct rh_bytes name, str
 /* Fills event->kind and event->response; the caller sets the times. Never fails: what cannot be
  * read is malformed. */
 void rh_wire_reply_finish(struct rh_wire_reply *reply, struct rh_event *event);
+
+/*
+ * Which dialects a server speaks, from its answer to OPTIONS at the endpoint (with
+ * "Tus-Resumable: 1.0.0"): init, header for each field in order, finish. Not in engine.wasm.
+ */
+struct rh_wire_offer {
+    uint16_t status;
+    bool ours;
+    bool tus;           /* 1.0.0 */
+    bool creation;      /* of tus */
+    bool resumable;     /* the IETF's draft */
+    uint64_t size_max;  /* RH_SIZE_UNKNOWN: not said */
+    uint32_t abilities; /* of tus; RH_WIRE_CAN_* */
+};
+void rh_wire_offer_init(struct rh_wire_offer *offer, uint16_t status);
+void rh_wire_offer_header(struct rh_wire_offer *offer, struct rh_bytes name, struct rh_bytes value);
+/* The best of what is offered: videos, tus, resumable; NULL: none that we know. */
+const struct rh_wire_dialect *rh_wire_offer_pick(const struct rh_wire_offer *offer);
+/* What the server can do in that dialect. */
+uint32_t rh_wire_offer_abilities(const struct rh_wire_offer *offer,
+                                 const struct rh_wire_dialect *dialect);
 
 #endif

@@ -277,7 +277,7 @@ static bool make_policy(struct reading *r)
     o->policy = *policy;
     if (!apply_sets(r))
         return false;
-    o->policy.traits |= rh_wire_traits(&rh_wire_videos);
+    o->policy.traits |= rh_wire_traits(&rh_wire_videos, 0);
     strcpy(o->policy.method, "videos");
     return true;
 }

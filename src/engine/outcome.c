@@ -28,7 +28,8 @@ enum rh_coding rh_outcome_coding(const struct rh_engine *engine, const struct rh
         .link_bytes_s = rh_meter_speed(&u->meter),
         .metered = engine->metered,
     };
-    if (engine->coding_refused || rh_upload_has(engine, u, RH_TRAIT_FIXED_PARTS))
+    if (engine->coding_refused ||
+        rh_upload_has(engine, u, RH_TRAIT_FIXED_PARTS | RH_TRAIT_ONE_CURSOR))
         return RH_CODING_IDENTITY;
     /* The meter counts plain bytes; of coded ones fewer left. */
     uint64_t speed = facts.link_bytes_s;

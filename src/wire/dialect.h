@@ -24,6 +24,10 @@ struct rh_wire_dialect {
     void (*header)(struct rh_wire_reply *reply, struct rh_bytes name, struct rh_bytes value);
     /* The outcome of a 2xx, once all fields were read. */
     enum rh_outcome (*success)(struct rh_wire_reply *reply);
+    /* Of any other status that our own error codes do not explain: what the dialect says it means,
+     * or NONE; NULL where it says nothing. */
+    enum rh_outcome (*failure)(struct rh_wire_reply *reply);
+    unsigned version; /* of the IETF's draft */
 };
 
 /* ---- writing ---- */
@@ -55,6 +59,27 @@ bool rh_wire_text_fits(struct rh_bytes text);
 /* Text that could be one JSON object: braces at both ends, no control characters outside white
  * space. */
 bool rh_wire_object_fits(struct rh_bytes text);
+
+/* ---- resources: uploads with a URL of their own and one cursor ---- */
+/* The remote name of such an upload is what Location said: a path, an address, or a name beside the
+ * endpoint. With this mark in front its size is told at the end. */
+#define RH_WIRE_DEFERRED '~'
+bool rh_wire_deferred(const struct rh_send *send);
+void rh_wire_endpoint(struct rh_wire_writer *w, const struct rh_wire_source *source,
+                      struct rh_wire_request *request);
+/* The upload's own address, as the request's path. */
+void rh_wire_target(struct rh_wire_writer *w, const struct rh_send *send,
+                    const struct rh_wire_source *source, struct rh_wire_request *request);
+/* Upload-Offset, Upload-Length, Location. True: it was one of them. */
+bool rh_wire_cursor_header(struct rh_wire_reply *reply, struct rh_bytes name,
+                           struct rh_bytes value);
+/* The upload's name from Location, for the answer to a create. */
+enum rh_outcome rh_wire_created(struct rh_wire_reply *reply, bool deferred);
+/* The server has the bytes up to `end`, asked for, or those of this part: one ack, the receipt's
+ * where it says the same. */
+void rh_wire_cursor_acks(struct rh_wire_reply *reply, uint64_t from, uint64_t end);
+/* The same for the answer to a part: OK, or SUPERSEDED where the cursor stands elsewhere. */
+enum rh_outcome rh_wire_cursor_part(struct rh_wire_reply *reply, uint64_t end);
 
 /* ---- reading ---- */
 /* Adds an ack, if there is room. */

@@ -106,7 +106,7 @@ int32_t rh_web_init(uint32_t uploads, uint32_t segments, uint32_t intervals, uin
     void *memory = pages(size);
     if (memory == NULL)
         return RH_ERR_MEMORY;
-    policy.traits |= rh_wire_traits(dialect);
+    policy.traits |= rh_wire_traits(dialect, RH_WIRE_CAN_DEFER | RH_WIRE_CAN_DELETE);
     struct rh_bytes name = view(0, dialect_size);
     rh_mem_copy(policy.method, name.data, name.size <= RH_METHOD_MAX ? name.size : 0);
     engine = rh_engine_init(memory, &limits, &policy, seed);
@@ -209,7 +209,7 @@ int32_t rh_web_request(uint32_t size)
         action.send.slices[i].length = rh_unpack_u64(&p);
         action.send.slices[i].crc64 = rh_unpack_u64(&p);
     }
-    struct rh_wire_source source;
+    struct rh_wire_source source = {.abilities = RH_WIRE_CAN_DEFER | RH_WIRE_CAN_DELETE};
     source.session = unpack_long(&p);
     source.video = unpack_long(&p);
     source.mime = unpack_long(&p);

@@ -4,7 +4,12 @@
 #include "fields/retry_after.h"
 #include "wire/dialect.h"
 
-static const struct rh_wire_dialect *const dialects[] = {&rh_wire_videos, &rh_wire_form};
+static const struct rh_wire_dialect *const dialects[] = {
+    &rh_wire_videos,    &rh_wire_form,       &rh_wire_tus,
+#ifndef __wasm__ /* browsers need no more, and wait for each byte of it */
+    &rh_wire_resumable, &rh_wire_resumable6, &rh_wire_chunks,
+#endif
+};
 
 const struct rh_wire_dialect *rh_wire_find(struct rh_bytes name)
 {
@@ -14,9 +19,21 @@ const struct rh_wire_dialect *rh_wire_find(struct rh_bytes name)
     return NULL;
 }
 
-uint32_t rh_wire_traits(const struct rh_wire_dialect *dialect)
+const char *rh_wire_name(const struct rh_wire_dialect *dialect)
 {
-    return dialect->traits;
+    return dialect->name;
+}
+
+uint32_t rh_wire_traits(const struct rh_wire_dialect *dialect, uint32_t abilities)
+{
+    uint32_t traits = dialect->traits;
+    if ((traits & RH_TRAIT_ONE_CURSOR) == 0)
+        return traits;
+    if ((abilities & RH_WIRE_CAN_DEFER) == 0)
+        traits |= RH_TRAIT_SEALED_ONLY;
+    if ((abilities & RH_WIRE_CAN_DELETE) == 0)
+        traits |= RH_TRAIT_NO_CANCEL;
+    return traits;
 }
 
 enum rh_error rh_wire_request(const struct rh_wire_dialect *dialect, const struct rh_action *action,
@@ -231,12 +248,17 @@ static enum rh_outcome foreign_error(uint16_t status)
     }
 }
 
-static enum rh_outcome failure(const struct rh_wire_reply *reply)
+static enum rh_outcome failure(struct rh_wire_reply *reply)
 {
     uint16_t status = reply->status;
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (rh_bytes_equal_str(rh_bytes_of(reply->error), codes[i].code))
             return codes[i].outcome;
+    if (reply->dialect->failure != NULL) {
+        enum rh_outcome outcome = reply->dialect->failure(reply);
+        if (outcome != RH_OUTCOME_NONE)
+            return outcome;
+    }
     if (status == 408 || status == 425)
         return RH_OUTCOME_RETRY;
     if (status == 429 || status == 503)

@@ -16,8 +16,8 @@ static void dialects_are_found_by_name(void **state)
     assert_ptr_equal(rh_wire_find(rh_bytes_of("videos")), &rh_wire_videos);
     assert_ptr_equal(rh_wire_find(rh_bytes_of("form")), &rh_wire_form);
     assert_null(rh_wire_find(rh_bytes_of("forms")));
-    assert_int_equal(rh_wire_traits(&rh_wire_videos), 0);
-    assert_true((rh_wire_traits(&rh_wire_form) & RH_TRAIT_FIXED_PARTS) != 0);
+    assert_int_equal(rh_wire_traits(&rh_wire_videos, 0), 0);
+    assert_true((rh_wire_traits(&rh_wire_form, 0) & RH_TRAIT_FIXED_PARTS) != 0);
 }
 
 /* With a byte too few the request is refused, wherever it is that the memory ends. */
