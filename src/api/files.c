@@ -4,9 +4,10 @@
  * at, fetched and deleted in another. The head alone says which protocol a request speaks, and it
  * is chosen before anything is refused, so that refusals speak it too. Downloads are plain GETs.
  */
+#include <stdio.h>
 #include <string.h>
 
-#include "api/internal.h"
+#include "api/resumable.h"
 #include "base/bytes.h"
 
 static bool has(const struct rh_exchange *x, const char *name)
@@ -45,13 +46,17 @@ static const struct api_dialect *choose(const struct rh_exchange *x)
         return &api_tus;
     if (x->method == RH_METHOD_OPTIONS)
         return &plain;
-    if (x->method == RH_METHOD_GET)
-        return &plain;
-    return looks_like_tus(x) ? &api_tus : &plain;
+    if (looks_like_tus(x))
+        return &api_tus;
+    if (api_range_put_speaks(x))
+        return &api_range_put;
+    return api_resumable_speaks(x) ? &api_resumable : &plain;
 }
 
 void api_files_choose(struct rh_exchange *x)
 {
+    if (rh_bytes_starts_with(x->request->path, "/filepond/"))
+        x->dialect = &api_filepond;
     if (!is_below_files(x->request->path))
         return;
     /* It counts whatever the method was (tus 1.0); a client that can send PATCH has no need of it.
@@ -65,6 +70,12 @@ void api_files_choose(struct rh_exchange *x)
     x->dialect = choose(x);
 }
 
+void api_files_not_allowed(struct rh_exchange *x, const char *allow)
+{
+    (void)snprintf(x->allow, sizeof x->allow, "%s", allow);
+    api_fail(x, "method_not_allowed", NULL);
+}
+
 static void call(struct rh_exchange *x, void (*handler)(struct rh_exchange *))
 {
     if (handler != NULL) {
@@ -72,8 +83,7 @@ static void call(struct rh_exchange *x, void (*handler)(struct rh_exchange *))
         return;
     }
     if (x->dialect != &plain) {
-        strcpy(x->allow, "GET, HEAD, POST, PATCH, DELETE, OPTIONS");
-        api_fail(x, "method_not_allowed", NULL);
+        api_files_not_allowed(x, "GET, HEAD, PATCH, DELETE, OPTIONS");
         return;
     }
     api_fail(x, "bad_request",
@@ -118,7 +128,7 @@ static void ask(struct rh_exchange *x, enum rh_request_kind kind)
 
 void api_files_get(struct rh_exchange *x)
 {
-    if (x->method == RH_METHOD_HEAD && x->dialect->head != NULL)
+    if (x->dialect->head != NULL && (x->method == RH_METHOD_HEAD || x->dialect->gets))
         x->dialect->head(x);
     else
         ask(x, RH_REQUEST_GET);
@@ -154,7 +164,7 @@ static void download(struct rh_exchange *x, const struct rh_vault_reply *reply)
 void api_files_replied(struct rh_exchange *x, struct rh_vault_reply *reply)
 {
     bool plain_head = x->method == RH_METHOD_HEAD && x->dialect->head == NULL;
-    if (x->method == RH_METHOD_GET || plain_head)
+    if ((x->method == RH_METHOD_GET && !x->dialect->gets) || plain_head)
         download(x, reply);
     else if (x->method == RH_METHOD_DELETE && x->dialect->cancel == NULL)
         api_respond_empty(x, 204, reply);
@@ -164,5 +174,8 @@ void api_files_replied(struct rh_exchange *x, struct rh_vault_reply *reply)
 
 void api_files_options(struct rh_exchange *x)
 {
+    /* By this our own senders know the server for one of ours. */
+    (void)rh_response_add_str(&x->response, "Reelhaul-Protocols", "videos, tus, resumable");
     api_tus_options(x);
+    api_resumable_options(x);
 }

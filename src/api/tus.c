@@ -68,6 +68,14 @@ static bool remember(struct rh_exchange *x)
     return x->tus != NULL;
 }
 
+void api_tus_release(struct rh_exchange *x)
+{
+    if (x->tus != NULL)
+        rh_vault_request_free(x->tus->first);
+    free(x->tus);
+    x->tus = NULL;
+}
+
 /* ---- answers ---- */
 
 static void add_date(struct rh_exchange *x, const char *name, int64_t unix_s)
@@ -128,7 +136,7 @@ static void fault(struct rh_exchange *x, const struct rh_vault_reply *reply)
     if (is_there(reply) && reply->upload.concat == RH_CONCAT_FINAL &&
         x->method == RH_METHOD_PATCH) {
         x->fault = "forbidden";
-        x->fault_message[0] = '\0';
+        x->fault_status = 0;
         api_note_text(x, "A final upload is put together of its partials; it takes no bytes.");
     }
 }
@@ -228,6 +236,10 @@ static void cancel(struct rh_exchange *x)
 
 static void create(struct rh_exchange *x)
 {
+    if (x->method != RH_METHOD_POST) {
+        api_files_not_allowed(x, "POST, OPTIONS");
+        return;
+    }
     if (version_is_ours(x) && remember(x))
         api_tus_create(x);
 }

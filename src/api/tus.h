@@ -12,8 +12,9 @@ struct api_tus {
     bool trailer;
     enum api_digest which;
     uint8_t expected[API_DIGEST_BYTES_MAX];
-    bool created; /* POST: the upload is there, its body is on the way */
+    bool created; /* POST: the upload is there */
     char upload[RH_ID_TEXT_MAX];
+    struct rh_vault_request *first; /* POST: the write of the body that came along; NULL: none */
 };
 
 /* tus_checksum.c. Reads Upload-Checksum, or that a trailer will bring it, into the request and

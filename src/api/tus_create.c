@@ -165,34 +165,25 @@ static bool has_body(const struct rh_exchange *x)
            (head->body == RH_REQUEST_BODY_LENGTH && head->body_length > 0);
 }
 
-static bool body_read(struct rh_exchange *x, const struct rh_vault_request *request)
+/* Its write is made ready before anything is created, so that a head that cannot be makes nothing.
+ */
+static bool body_read(struct rh_exchange *x, const struct rh_vault_request *create)
 {
-    uint64_t length = 0;
     if (!has_body(x))
         return true;
-    if (!api_tus_body_length(x, &length))
+    struct rh_vault_request *request = api_request_new(x, RH_REQUEST_WRITE);
+    x->tus->first = request;
+    if (request == NULL || !api_tus_body_length(x, &request->length) ||
+        !api_header_crc(x, request) || !api_header_writer(x, request) ||
+        !api_tus_checksum_read(x, request))
         return false;
-    if (request->concat == RH_CONCAT_FINAL)
+    request->cursor = true;
+    api_auth_scope(x, request);
+    if (create->concat == RH_CONCAT_FINAL)
         api_fail(x, "invalid_field", "A final upload takes no bytes.");
-    else if (length != RH_SIZE_UNKNOWN && length > request->total)
+    else if (request->length != RH_SIZE_UNKNOWN && request->length > create->total)
         api_fail(x, "too_large", "The body is longer than Upload-Length says.");
     return x->fault == NULL;
-}
-
-static void write_first(struct rh_exchange *x)
-{
-    struct rh_vault_request *request = api_request_new(x, RH_REQUEST_WRITE);
-    if (request == NULL)
-        return;
-    memcpy(request->upload, x->tus->upload, sizeof request->upload);
-    request->cursor = true;
-    request->offset = 0;
-    api_auth_scope(x, request);
-    if (api_tus_body_length(x, &request->length) && api_header_crc(x, request) &&
-        api_header_writer(x, request) && api_tus_checksum_read(x, request))
-        api_ask(x, request);
-    else
-        rh_vault_request_free(request);
 }
 
 /* ---- POST ---- */
@@ -214,13 +205,16 @@ void api_tus_create(struct rh_exchange *x)
 
 void api_tus_created(struct rh_exchange *x, struct rh_vault_reply *reply)
 {
+    struct rh_vault_request *first = x->tus->first;
+    x->tus->first = NULL;
     if (!x->tus->created) {
         x->tus->created = true;
         memcpy(x->tus->upload, reply->upload.id, sizeof x->tus->upload);
-        if (has_body(x)) {
-            write_first(x);
-            return;
-        }
     }
-    api_respond_empty(x, 201, reply);
+    if (first == NULL) {
+        api_respond_empty(x, 201, reply);
+        return;
+    }
+    memcpy(first->upload, x->tus->upload, sizeof first->upload);
+    api_ask(x, first);
 }

@@ -44,6 +44,7 @@ static void vault_ask(void *context, struct rh_exchange *x, struct rh_vault_requ
     h->waiting = true;
     h->granted = false;
     h->asks++;
+    free(h->asked.sources);
     h->asked = *request;
     free(h->asked_metadata);
     h->asked_metadata = request->metadata;
@@ -151,6 +152,8 @@ static void forget(struct harness *h)
     assert_int_equal(h->api.held_bytes, 0);
     free(h->asked_metadata);
     h->asked_metadata = NULL;
+    free(h->asked.sources);
+    h->asked.sources = NULL;
 }
 
 void harness_close(struct harness *h)
