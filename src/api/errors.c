@@ -43,6 +43,7 @@ static const struct api_error errors[] = {
     {"gone", 410, "This upload is no longer here.", "Start a new one."},
     {"length_required", 411, "The length of the body is needed.",
      "Send Content-Length, or chunked encoding."},
+    {"completed", 400, "The upload is complete already.", NULL},
     {"unsupported_version", 412, "This version of the protocol is not spoken here.",
      "Send `Tus-Resumable: 1.0.0`."},
     {"too_large", 413, "The body or the upload is too large.", NULL},

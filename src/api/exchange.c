@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/internal.h"
+#include "api/resumable.h"
 #include "base/assert.h"
 #include "base/bytes.h"
 
@@ -193,12 +193,15 @@ void rh_exchange_replied(struct rh_exchange *x, struct rh_vault_reply *reply)
     bool good = reply->code == RH_REPLY_OK || reply->code == RH_REPLY_CREATED;
     /* A second request only adds to the answer; that there is nothing to add is no error. */
     good = good || (x->second && reply->code == RH_REPLY_UNKNOWN);
-    if (x->fault == NULL && !good)
+    bool refused = x->fault == NULL && !good;
+    bool taken = refused && x->dialect != NULL && x->dialect->refused != NULL &&
+                 x->dialect->refused(x, reply);
+    if (refused && !taken)
         fault_of_reply(x, reply);
-    if (x->fault != NULL)
-        api_respond_fault(x, reply);
-    else
+    else if (x->fault == NULL && !taken)
         x->route->replied(x, reply);
+    if (x->fault != NULL && x->ask == API_ASK_NONE && !x->answered)
+        api_respond_fault(x, reply);
     rh_vault_reply_finish(reply);
     free(reply);
 }
@@ -223,6 +226,13 @@ static void drain_feed(struct rh_exchange *x, size_t size)
     }
 }
 
+static void raw_feed(struct rh_exchange *x, const uint8_t *data, size_t size)
+{
+    size_t skip = x->skip < size ? (size_t)x->skip : size;
+    x->skip -= skip;
+    api_sink(x, data + skip, size - skip);
+}
+
 size_t api_content(struct rh_exchange *x, const uint8_t *data, size_t size)
 {
     if (x->mode == API_MODE_FORM)
@@ -232,10 +242,28 @@ size_t api_content(struct rh_exchange *x, const uint8_t *data, size_t size)
     if (x->mode == API_MODE_JSON)
         json_feed(x, data, size);
     else if (x->mode == API_MODE_RAW)
-        api_sink(x, data, size);
+        raw_feed(x, data, size);
     else
         drain_feed(x, size);
     return size;
+}
+
+static uint64_t body_most(const struct rh_exchange *x)
+{
+    const struct rh_api_config *config = x->api->config;
+    switch (x->route->body) {
+    case API_BODY_JSON:
+    case API_BODY_TEXT:
+        return config->json_bytes_max;
+    case API_BODY_RAW: /* may be a whole upload; what has come of it is committed on the way */
+        return config->upload_bytes_max;
+    case API_BODY_FORM:
+    case API_BODY_PART:
+        return config->body_bytes_max + config->json_bytes_max;
+    case API_BODY_NONE:
+        break;
+    }
+    return config->body_bytes_max;
 }
 
 size_t rh_exchange_body(struct rh_exchange *x, const uint8_t *data, size_t size)
@@ -245,9 +273,7 @@ size_t rh_exchange_body(struct rh_exchange *x, const uint8_t *data, size_t size)
         bool coded = x->coding != NULL && x->mode != API_MODE_DRAIN;
         total += coded ? api_coding_feed(x, data + total, size - total)
                        : api_content(x, data + total, size - total);
-        const struct rh_api_config *config = x->api->config;
-        if (x->mode != API_MODE_DRAIN && x->want == RH_WANT_BODY &&
-            x->body_taken > config->body_bytes_max + config->json_bytes_max)
+        if (x->mode != API_MODE_DRAIN && x->want == RH_WANT_BODY && x->body_taken > body_most(x))
             api_fail(x, "too_large", NULL);
     }
     return total;
@@ -271,6 +297,8 @@ void api_content_end(struct rh_exchange *x)
         api_form_end(x);
     } else if (x->mode == API_MODE_RAW) {
         raw_end(x);
+    } else if (x->route->text != NULL) {
+        x->route->text(x);
     } else {
         json_t *body = NULL;
         if (api_json_parse(x, &body))
@@ -319,7 +347,6 @@ void rh_exchange_body_broken(struct rh_exchange *x, enum rh_error why)
 
 static bool head_is_fine(struct rh_exchange *x)
 {
-    const struct rh_api_config *config = x->api->config;
     const struct rh_request *request = x->request;
     if (!api_coding_begin(x))
         return false;
@@ -327,13 +354,7 @@ static bool head_is_fine(struct rh_exchange *x)
         api_fail(x, "bad_request", "This request takes no body.");
         return false;
     }
-    uint64_t most =
-        x->route->body == API_BODY_JSON ? config->json_bytes_max : config->body_bytes_max;
-    if (x->route->body == API_BODY_FORM || x->route->body == API_BODY_PART)
-        most += config->json_bytes_max;
-    /* One body may be the whole upload there; what has come of it is committed on the way. */
-    if (x->route->body == API_BODY_RAW)
-        most = config->upload_bytes_max;
+    uint64_t most = body_most(x);
     if (request->body == RH_REQUEST_BODY_LENGTH && request->body_length > most) {
         api_fail(x, "too_large", NULL);
         return false;
@@ -401,6 +422,10 @@ void rh_exchange_begin(struct rh_exchange *x, struct rh_api *api, const struct r
         x->mode = API_MODE_RAW;
         x->route->begin(x);
         break;
+    case API_BODY_TEXT:
+        x->mode = API_MODE_JSON;
+        x->want = RH_WANT_BODY;
+        break;
     }
 }
 
@@ -432,6 +457,7 @@ const char *rh_exchange_route(const struct rh_exchange *x)
 void rh_exchange_add_headers(const struct rh_exchange *x, struct rh_response *response)
 {
     api_common_headers(x, response);
+    api_resumable_file_headers(x, response);
 }
 
 void rh_exchange_finish(struct rh_exchange *x)
@@ -442,7 +468,8 @@ void rh_exchange_finish(struct rh_exchange *x)
     free(x->form);
     free(x->slices);
     api_digests_finish(x);
-    free(x->tus);
+    api_tus_release(x);
+    free(x->resumable);
     free(x->text);
     free(x->response_memory);
     memset(x, 0, sizeof *x);

@@ -63,6 +63,8 @@ static void chunk_begin(struct rh_exchange *x, const struct rh_multipart_event *
     }
     form->chunk_seen = true;
     form->field_at = FIELD_CHUNK;
+    if (event->has_filename)
+        form->file_name = event->filename;
     if (event->content_type.size > 0 && event->content_type.size < sizeof form->mime)
         memcpy(form->mime, event->content_type.data, event->content_type.size);
     /* Where memory is short, optional fields that might follow are not waited for. */
@@ -76,7 +78,7 @@ static void field_begin(struct rh_exchange *x, const struct rh_multipart_event *
 {
     struct api_form *form = x->form;
     const struct api_form_spec *spec = x->route->form;
-    if (rh_bytes_equal_str(event->name, "chunk")) {
+    if (spec->chunk_by_file ? event->has_filename : rh_bytes_equal_str(event->name, "chunk")) {
         chunk_begin(x, event);
         return;
     }
@@ -193,7 +195,7 @@ void api_form_end(struct rh_exchange *x)
         return;
     }
     bool alone = spec->chunk_optional && !form->chunk_seen;
-    for (size_t i = 0; i < (alone ? 1 : spec->required); i++) {
+    for (size_t i = 0; i < (alone && spec->required > 1 ? 1 : spec->required); i++) {
         if (!form->fields[i].seen) {
             api_fail(x, "missing_field", "The field %s is missing.", spec->names[i]);
             return;

@@ -39,6 +39,7 @@ enum api_body {
     API_BODY_FORM, /* multipart/form-data */
     API_BODY_PART, /* raw bytes, or the form */
     API_BODY_RAW,  /* bytes of an upload of any size; `begin` looks at the type */
+    API_BODY_TEXT, /* a few bytes, held for `text` */
 };
 
 enum api_mode {
@@ -70,6 +71,7 @@ struct api_form {
     size_t field_at; /* being read: an index, API_FIELDS_MAX the chunk, beyond: an unknown one */
     size_t text_bytes;
     char mime[RH_MIME_TEXT_MAX]; /* of the chunk part; "" */
+    struct rh_bytes file_name;   /* of the chunk part, until that ends; empty */
     bool chunk_seen;
     bool chunk_over;
     bool asked;
@@ -81,6 +83,7 @@ struct api_form_spec {
     size_t count;
     size_t required;
     bool chunk_optional; /* without it the first field alone must be there */
+    bool chunk_by_file;  /* the chunk is the part with a file name, whatever its name */
 };
 
 /*
@@ -91,6 +94,7 @@ struct api_dialect {
     const char *name;
     void (*create)(struct rh_exchange *); /* POST /files/ */
     void (*head)(struct rh_exchange *);
+    bool gets;                            /* GET asks as HEAD does, and goes to `replied` */
     void (*append)(struct rh_exchange *); /* PATCH */
     void (*put)(struct rh_exchange *);    /* PUT, and POST to an upload */
     void (*cancel)(struct rh_exchange *); /* DELETE */
@@ -101,6 +105,12 @@ struct api_dialect {
     void (*progressed)(struct rh_exchange *);
     /* An error is about to be answered: may change fault and fault_status. reply may be NULL. */
     void (*fault)(struct rh_exchange *, const struct rh_vault_reply *);
+    /* The body of that answer as an object of application/problem+json (RFC 9457), or NULL: ours.
+     */
+    json_t *(*problem)(struct rh_exchange *, const struct rh_vault_reply *);
+    /* The vault refused: true where the dialect goes on by itself (it has asked for something else,
+     * or answered). */
+    bool (*refused)(struct rh_exchange *, struct rh_vault_reply *);
     /* Adds its headers to an answer of any kind. reply may be NULL. */
     void (*headers)(struct rh_exchange *, const struct rh_vault_reply *);
 };
@@ -115,6 +125,7 @@ struct api_route {
     void (*json)(struct rh_exchange *, json_t *body); /* JSON; NULL: the body was empty */
     const struct api_form_spec *form;
     void (*form_ask)(struct rh_exchange *); /* the fields are there */
+    void (*text)(struct rh_exchange *);     /* TEXT: it is held */
     void (*replied)(struct rh_exchange *, struct rh_vault_reply *);
     bool enrol; /* enrol_open lowers the role to anonymous */
     bool coded; /* takes bodies with a Content-Encoding (coding.c) */
@@ -139,6 +150,7 @@ struct rh_exchange {
     bool body_broken;
     enum rh_error broken_why;
     uint64_t body_taken; /* as it came */
+    uint64_t skip;       /* of a raw body: so many bytes more are passed over, for they are there */
     uint64_t drained;
     uint8_t *held; /* JSON, or a chunk that waits for its ids */
     size_t held_size;
@@ -159,9 +171,10 @@ struct rh_exchange {
     uint64_t reported;         /* bytes in reports before */
     uint64_t committed;        /* RH_DO_PROGRESS: the upload's cursor; 0: none came */
     size_t span_at;
-    struct api_slices *slices;   /* NULL: the sender declared none */
-    struct api_digests *digests; /* of the body, for dialects that declare them; NULL: none */
-    struct api_tus *tus;         /* what tus has to remember of the head; NULL: nothing */
+    struct api_slices *slices;       /* NULL: the sender declared none */
+    struct api_digests *digests;     /* of the body, for dialects that declare them; NULL: none */
+    struct api_resumable *resumable; /* the same for the dialects of resumable.h */
+    struct api_tus *tus;             /* what tus has to remember of the head; NULL: nothing */
 
     const char *fault; /* code; NULL: none */
     char fault_message[200];
@@ -171,7 +184,8 @@ struct rh_exchange {
     bool answered; /* the response stands */
     struct rh_response response;
     void *response_memory;
-    char *text; /* the body of the response, malloc'ed */
+    char *text;            /* the body of the response, malloc'ed */
+    const char *text_type; /* NULL: JSON */
     struct rh_file_ref file;
 };
 
@@ -348,6 +362,11 @@ void api_json_add_object(json_t **object, const struct rh_upload_view *upload);
 /* ---- files.c: the resources below /files/, in every dialect ---- */
 
 extern const struct api_dialect api_tus;
+extern const struct api_dialect api_resumable; /* IETF resumable uploads */
+extern const struct api_dialect api_range_put; /* PUT with Content-Range */
+extern const struct api_dialect api_filepond;
+bool api_resumable_speaks(const struct rh_exchange *x);
+bool api_range_put_speaks(const struct rh_exchange *x);
 
 /* Chooses dialect and effective method by the head. */
 void api_files_choose(struct rh_exchange *x);
@@ -359,12 +378,18 @@ void api_files_cancel(struct rh_exchange *x);
 void api_files_replied(struct rh_exchange *x, struct rh_vault_reply *reply);
 /* What OPTIONS says below /files/: every dialect adds its capabilities. */
 void api_files_options(struct rh_exchange *x);
+/* 405 */
+void api_files_not_allowed(struct rh_exchange *x, const char *allow);
 void api_tus_options(struct rh_exchange *x);
+void api_tus_release(struct rh_exchange *x);
 /* A request about the upload of the path; NULL: failed. */
 struct rh_vault_request *api_files_request(struct rh_exchange *x, enum rh_request_kind kind);
 /* Serves a finished upload's bytes; anything else fails with what it is. */
 void api_deliver_object(struct rh_exchange *x, const struct rh_upload_view *upload);
-/* Adds Location: an absolute URL of this server, as the client (or the proxy in front) calls it. */
+#define API_LOCATION_TEXT 512
+/* An absolute URL of this server, as the client (or the proxy in front) calls it. */
+void api_location_text(const struct rh_exchange *x, const char *path, char out[API_LOCATION_TEXT]);
+/* Adds it as Location. */
 void api_add_location(struct rh_exchange *x, const char *path);
 /* Reelhaul-Writer, where it is there; false: it has failed. */
 bool api_header_writer(struct rh_exchange *x, struct rh_vault_request *request);
@@ -406,6 +431,13 @@ void api_upload_chunk(struct rh_exchange *x);
 void api_upload_chunk_done(struct rh_exchange *x, struct rh_vault_reply *reply);
 void api_upload_look(struct rh_exchange *x);
 void api_upload_looked(struct rh_exchange *x, struct rh_vault_reply *reply);
+
+extern const struct api_form_spec api_filepond_form;
+void api_filepond_create(struct rh_exchange *x);
+void api_filepond_look(struct rh_exchange *x);
+void api_filepond_append(struct rh_exchange *x);
+void api_filepond_revert(struct rh_exchange *x);
+void api_filepond_replied(struct rh_exchange *x, struct rh_vault_reply *reply);
 
 void api_recording(struct rh_exchange *x);
 void api_download(struct rh_exchange *x);

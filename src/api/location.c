@@ -73,14 +73,20 @@ static struct called called_of(const struct rh_exchange *x)
     return called;
 }
 
-void api_add_location(struct rh_exchange *x, const char *path)
+void api_location_text(const struct rh_exchange *x, const char *path, char out[API_LOCATION_TEXT])
 {
-    char text[512];
     struct called called = called_of(x);
-    int size = snprintf(text, sizeof text, "%.*s://%.*s%s", (int)called.proto.size,
+    int size = snprintf(out, API_LOCATION_TEXT, "%.*s://%.*s%s", (int)called.proto.size,
                         (const char *)called.proto.data, (int)called.host.size,
                         (const char *)called.host.data, path);
     /* An authority is one of the configured; where it is too long all the same, the path does. */
-    bool fits = size > 0 && (size_t)size < sizeof text;
-    (void)rh_response_add_str(&x->response, "Location", fits ? text : path);
+    if (size <= 0 || size >= API_LOCATION_TEXT)
+        (void)snprintf(out, API_LOCATION_TEXT, "%s", path);
+}
+
+void api_add_location(struct rh_exchange *x, const char *path)
+{
+    char text[API_LOCATION_TEXT];
+    api_location_text(x, path, text);
+    (void)rh_response_add_str(&x->response, "Location", text);
 }

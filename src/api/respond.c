@@ -170,7 +170,9 @@ static void respond(struct rh_exchange *x, unsigned status, char *text,
     free(x->text);
     x->text = text;
     if (text != NULL && x->response_memory != NULL) {
-        (void)rh_response_add_str(&x->response, "Content-Type", "application/json; charset=utf-8");
+        (void)rh_response_add_str(&x->response, "Content-Type",
+                                  x->text_type != NULL ? x->text_type
+                                                       : "application/json; charset=utf-8");
         rh_response_set_bytes(&x->response, rh_bytes_of(text));
     }
     api_deliver(x);
@@ -212,19 +214,30 @@ static json_t *missing_chunks(const struct rh_vault_reply *reply)
     return list;
 }
 
-void api_respond_fault(struct rh_exchange *x, const struct rh_vault_reply *reply)
+static json_t *fault_json(const struct rh_exchange *x, const struct api_error *error,
+                          const struct rh_vault_reply *reply)
 {
-    if (x->dialect != NULL && x->dialect->fault != NULL)
-        x->dialect->fault(x, reply);
-    const struct api_error *error = api_error_find(x->fault);
-    const char *message = x->fault_message[0] != '\0' ? x->fault_message : NULL;
-    json_t *json = api_error_json(error, message);
+    json_t *json = api_error_json(error, x->fault_message[0] != '\0' ? x->fault_message : NULL);
     if (reply != NULL && reply->code == RH_REPLY_INCOMPLETE && reply->has_upload) {
         api_json_set(&json, "missing", api_json_missing(reply));
         if (reply->upload.geometry == RH_GEOMETRY_CHUNKS &&
             reply->upload.chunk_count != RH_SIZE_UNKNOWN)
             api_json_set(&json, "missing_chunks", missing_chunks(reply));
     }
+    return json;
+}
+
+void api_respond_fault(struct rh_exchange *x, const struct rh_vault_reply *reply)
+{
+    if (x->dialect != NULL && x->dialect->fault != NULL)
+        x->dialect->fault(x, reply);
+    const struct api_error *error = api_error_find(x->fault);
+    json_t *json = NULL;
+    if (x->dialect != NULL && x->dialect->problem != NULL)
+        json = x->dialect->problem(x, reply);
+    x->text_type = json == NULL ? NULL : "application/problem+json";
+    if (json == NULL)
+        json = fault_json(x, error, reply);
     unsigned status = x->fault_status != 0 ? x->fault_status : error->status;
     /* Without memory for words the status and the code still say it. */
     respond(x, status, api_json_dump(json), reply);

@@ -187,6 +187,7 @@ struct rh_upload_view {
     uint64_t cursor;        /* durable bytes from 0 on without a gap; never falls */
     int64_t expires_wall_s; /* an unfinished one with a cursor stays at least until then; 0: for
                                ever */
+    uint64_t expires_in_s;  /* the same from now on */
     enum rh_concat concat;
     bool ends_by_final;
     char *metadata; /* malloc'ed copy, owned by the reply; NULL: none, or not asked for (only

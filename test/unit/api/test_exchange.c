@@ -273,6 +273,7 @@ static void every_reply_has_its_error(void **state)
         {RH_REPLY_CONFLICT, 409, "conflict"},
         {RH_REPLY_TOTAL_CHANGED, 400, "total_changed"},
         {RH_REPLY_OUT_OF_RANGE, 400, "out_of_range"},
+        {RH_REPLY_OFFSET, 409, "offset_mismatch"},
         {RH_REPLY_STALE_WRITER, 409, "stale_writer"},
         {RH_REPLY_SUPERSEDED, 409, "superseded"},
         {RH_REPLY_CHECKSUM, 422, "checksum_mismatch"},

@@ -29,6 +29,10 @@ struct row {
 #define TUS                                                                                        \
     "Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nUpload-Length: 5\r\n"                             \
     "Content-Type: application/offset+octet-stream\r\n"
+#define UPLOAD                                                                                     \
+    "--XX\r\nContent-Disposition: form-data; name=\"sessionId\"\r\n\r\nv"                          \
+    "\r\n--XX\r\nContent-Disposition: form-data; name=\"chunkId\"\r\n\r\n0\r\n"                    \
+    "--XX\r\nContent-Disposition: form-data; name=\"chunk\"\r\n\r\nbytes\r\n--XX--\r\n"
 
 /* Uploads are addressed by id: another session's token reaches them in the vault only with its own
  * session, which the vault refuses (the scripted one answers UNKNOWN for a session mismatch). */
@@ -67,6 +71,27 @@ static const struct row rows[] = {
      401, 405, 405, 405},
     {RH_METHOD_DELETE, "/files/{upload}", "DELETE", "/files/" TEST_UPLOAD, "tus", NULL, 204, 401,
      401, 204, 404, 204},
+    {RH_METHOD_PUT, "/files/", "PUT", "/files/", "resumable", NULL, 201, 401, 401, 201, 404, 201},
+    {RH_METHOD_PATCH, "/files/", "PATCH", "/files/", "resumable", NULL, 201, 401, 401, 201, 404,
+     201},
+    {RH_METHOD_POST, "/upload/chunk", "POST", "/upload/chunk", "form", UPLOAD, 200, 401, 401, 200,
+     404, 200},
+    {RH_METHOD_GET, "/upload/chunk", "GET", "/upload/chunk?sessionId=v", NULL, NULL, 200, 401, 401,
+     200, 404, 200},
+    {RH_METHOD_POST, "/filepond/", "POST", "/filepond/", "form", "--XX--\r\n", 201, 401, 401, 201,
+     404, 201},
+    {RH_METHOD_PATCH, "/filepond/", "PATCH", "/filepond/?patch=" TEST_UPLOAD, "tus", "12345", 204,
+     401, 401, 204, 404, 204},
+    {RH_METHOD_GET, "/filepond/", "HEAD", "/filepond/?patch=" TEST_UPLOAD, NULL, NULL, 200, 401,
+     401, 200, 404, 200},
+    {RH_METHOD_DELETE, "/filepond/", "DELETE", "/filepond/", NULL, TEST_UPLOAD, 204, 401, 401, 204,
+     404, 204},
+    {RH_METHOD_PATCH, "/filepond/{upload}", "PATCH", "/filepond/" TEST_UPLOAD, "tus", "12345", 204,
+     401, 401, 204, 404, 204},
+    {RH_METHOD_GET, "/filepond/{upload}", "HEAD", "/filepond/" TEST_UPLOAD, NULL, NULL, 200, 401,
+     401, 200, 404, 200},
+    {RH_METHOD_DELETE, "/filepond/{upload}", "DELETE", "/filepond/" TEST_UPLOAD, NULL, NULL, 204,
+     401, 401, 204, 404, 204},
     {RH_METHOD_GET, "/recordings/{session}/{file}", "GET",
      "/recordings/" TEST_SESSION "/video_123.webm", NULL, NULL, 1, 401, 401, 1, 403, 1},
     {RH_METHOD_GET, "/download/{upload}/{file}", "GET", "/download/" TEST_UPLOAD "/video_123.webm",
@@ -83,6 +108,7 @@ static unsigned run(struct harness *h, const struct row *row, const char *token)
              token == NULL ? "" : token, token == NULL ? "" : "\r\n",
              row->type == NULL                ? ""
              : strcmp(row->type, "tus") == 0  ? TUS
+             : row->type[0] == 'r'            ? "Upload-Complete: ?0\r\n"
              : strcmp(row->type, "json") == 0 ? "Content-Type: application/json\r\n"
                                               : TEST_FORM_TYPE,
              "");
