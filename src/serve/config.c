@@ -11,6 +11,7 @@
 #define PART_BYTES_MAX  (5 * KIB * KIB * KIB)
 #define HEAD_BYTES_MAX  (256 * KIB)
 #define DURATION_MS_MAX ((rh_ms)24 * 60 * 60 * 1000)
+#define EXPIRE_MS_MAX   (DURATION_MS_MAX * 3660)
 
 const char rh_config_help[] =
     "Usage: reelhaul serve [flags]\n"
@@ -40,6 +41,9 @@ const char rh_config_help[] =
     "  --reserve SIZE          disk space to leave free; below it new bytes are refused with 507\n"
     "                          (2 % of the disk, at least 1GiB)\n"
     "  --max-part SIZE         body of one request (5GiB)\n"
+    "  --max-upload SIZE       an upload below /files/ as a whole (16TiB)\n"
+    "  --expire TIME           after which an unfinished upload that nobody was promised goes, by\n"
+    "                          the server's own time of running; 0: never (168h)\n"
     "  --max-header-bytes SIZE head of one request (16KiB)\n"
     "  --max-connections N     connections at once; one more gets 503 (4096)\n"
     "  --header-timeout TIME   for the head of a request to arrive whole (15s)\n"
@@ -108,7 +112,7 @@ enum rh_error rh_config_size(const char *text, uint64_t *bytes)
     return RH_OK;
 }
 
-enum rh_error rh_config_duration(const char *text, rh_ms *ms)
+static enum rh_error parse_duration(const char *text, rh_ms most_ms, rh_ms *ms)
 {
     static const struct unit units[] = {
         {"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000},
@@ -118,10 +122,15 @@ enum rh_error rh_config_duration(const char *text, rh_ms *ms)
 
     if (error != RH_OK)
         return error;
-    if (value > DURATION_MS_MAX)
+    if (value > most_ms)
         return RH_ERR_RANGE;
     *ms = value;
     return RH_OK;
+}
+
+enum rh_error rh_config_duration(const char *text, rh_ms *ms)
+{
+    return parse_duration(text, DURATION_MS_MAX, ms);
 }
 
 /* ---- flags ---- */
@@ -296,6 +305,21 @@ static enum rh_error flag_max_part(const struct reading *r)
     return read_size(r, 64 * KIB, INT64_MAX, &r->config->part_bytes_max);
 }
 
+static enum rh_error flag_max_upload(const struct reading *r)
+{
+    return read_size(r, 1, (uint64_t)1 << 44, &r->config->upload_bytes_max);
+}
+
+static enum rh_error flag_expire(const struct reading *r)
+{
+    rh_ms ms = 0;
+
+    if (parse_duration(r->value, EXPIRE_MS_MAX, &ms) != RH_OK || ms % 1000 != 0)
+        return complain(r, "not a time", "Give whole seconds, minutes or hours, as in 30m, 168h.");
+    r->config->expire_s = ms / 1000;
+    return RH_OK;
+}
+
 static enum rh_error flag_max_header(const struct reading *r)
 {
     uint64_t bytes = 0;
@@ -385,6 +409,8 @@ static const struct flag {
     {"--origin", flag_origin},
     {"--reserve", flag_reserve},
     {"--max-part", flag_max_part},
+    {"--max-upload", flag_max_upload},
+    {"--expire", flag_expire},
     {"--max-header-bytes", flag_max_header},
     {"--max-connections", flag_max_connections},
     {"--loops", flag_loops},
@@ -404,6 +430,8 @@ static void set_defaults(struct rh_config *config)
     config->data_directory = "data";
     config->auth = RH_AUTH_OPEN;
     config->part_bytes_max = PART_BYTES_MAX;
+    config->upload_bytes_max = (uint64_t)1 << 44; /* the largest file of ext4 */
+    config->expire_s = (uint64_t)7 * 24 * 3600;
     config->head_bytes_max = 16 * KIB;
     config->connections_max = 4096;
     config->loop_count = cores < 1 ? 1 : cores > RH_LOOPS_MAX ? RH_LOOPS_MAX : (unsigned)cores;

@@ -34,6 +34,8 @@ struct rh_config {
     size_t origin_count;
     uint64_t reserve_bytes; /* 0: max(1 GiB, 2 %) */
     uint64_t part_bytes_max;
+    uint64_t upload_bytes_max;
+    uint64_t expire_s; /* of the server's life; 0: never */
     size_t head_bytes_max;
     size_t connections_max;
     unsigned loop_count;

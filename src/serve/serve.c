@@ -59,6 +59,8 @@ static int check_doors(struct server *s)
     api->auth = s->config.auth;
     api->enrol_open = s->config.enrol_open;
     api->body_bytes_max = s->config.part_bytes_max;
+    api->upload_bytes_max = s->config.upload_bytes_max;
+    api->behind_proxy = s->config.behind_proxy;
     api->origins = s->config.origins;
     api->hosts = s->hosts.values;
     if (api->auth == RH_AUTH_TOKEN && rh_config_token(&s->config, getenv("REELHAUL_TOKEN"),
@@ -199,6 +201,8 @@ static int start_threads(struct server *s)
 
     rh_vault_limits_default(&limits);
     limits.reserve_bytes = s->config.reserve_bytes;
+    limits.upload_bytes_max = s->config.upload_bytes_max;
+    limits.expire_after_ticks = s->config.expire_s;
     fit_descriptors(s, &limits);
     /* Each connection has one request under way. */
     limits.ops_max = s->config.connections_max + RH_LOOPS_MAX;

@@ -91,15 +91,15 @@ static void defaults_are_loopback_and_open(void **state)
 static void all_flags(void **state)
 {
     (void)state;
-    assert_int_equal(PARSE("--listen", "127.0.0.1:0", "--listen=[::1]:81", "--data", "d", "--web",
-                           "w", "--prompts", "p", "--auth", "token", "--token-file", "t",
-                           "--behind-proxy", "--host", "a.example", "--host", "b.example:1",
-                           "--origin", "https://c.example", "--reserve", "64MiB", "--max-part=8MiB",
-                           "--loops", "3", "--log-level", "debug", "--log", "json",
-                           "--read-timeout", "5s", "--header-timeout", "6s", "--idle-timeout", "7s",
-                           "--max-connections", "9", "--max-header-bytes", "8KiB",
-                           "--drain-seconds", "4", "--enrol", "open"),
-                     RH_OK);
+    assert_int_equal(
+        PARSE("--listen", "127.0.0.1:0", "--listen=[::1]:81", "--data", "d", "--web", "w",
+              "--prompts", "p", "--auth", "token", "--token-file", "t", "--behind-proxy", "--host",
+              "a.example", "--host", "b.example:1", "--origin", "https://c.example", "--reserve",
+              "64MiB", "--max-part=8MiB", "--max-upload", "3GiB", "--expire", "720h", "--loops",
+              "3", "--log-level", "debug", "--log", "json", "--read-timeout", "5s",
+              "--header-timeout", "6s", "--idle-timeout", "7s", "--max-connections", "9",
+              "--max-header-bytes", "8KiB", "--drain-seconds", "4", "--enrol", "open"),
+        RH_OK);
     assert_int_equal(config.listen_count, 2);
     assert_true(config.behind_proxy && config.log_json && config.enrol_open);
     assert_int_equal(config.auth, RH_AUTH_TOKEN);
@@ -108,6 +108,8 @@ static void all_flags(void **state)
     assert_null(config.origins[1]);
     assert_int_equal(config.reserve_bytes, 67108864);
     assert_int_equal(config.part_bytes_max, 8388608);
+    assert_int_equal(config.upload_bytes_max, 3221225472);
+    assert_int_equal(config.expire_s, 720 * 3600);
     assert_int_equal(config.loop_count, 3);
     assert_int_equal(config.log_level, RH_LOG_DEBUG);
     assert_int_equal(config.read_timeout_ms, 5000);
@@ -122,25 +124,18 @@ static void all_flags(void **state)
 static void complaints_say_what_to_do(void **state)
 {
     static char *const wrong[][2] = {
-        {"--listen", "here"},
-        {"--listen", "127.0.0.1:65536"},
-        {"--listen", "::1:80"},
-        {"--auth", "none"},
-        {"--reserve", "a lot"},
-        {"--max-part", "1"},
-        {"--loops", "0"},
-        {"--loops", "9"},
-        {"--log-level", "loud"},
-        {"--log", "xml"},
-        {"--read-timeout", "0"},
-        {"--max-connections", "0"},
-        {"--max-header-bytes", "1"},
-        {"--drain-seconds", "x"},
-        {"--host", "http://a"},
-        {"--origin", "a.example"},
-        {"--origin", "https://a/b"},
-        {"--origin", "null"},
-        {"--data", ""},
+        {"--listen", "here"},       {"--listen", "127.0.0.1:65536"},
+        {"--listen", "::1:80"},     {"--auth", "none"},
+        {"--reserve", "a lot"},     {"--max-part", "1"},
+        {"--max-upload", "0"},      {"--max-upload", "17TiB"},
+        {"--expire", "500ms"},      {"--expire", "87841h"},
+        {"--expire", "soon"},       {"--loops", "0"},
+        {"--loops", "9"},           {"--log-level", "loud"},
+        {"--log", "xml"},           {"--read-timeout", "0"},
+        {"--max-connections", "0"}, {"--max-header-bytes", "1"},
+        {"--drain-seconds", "x"},   {"--host", "http://a"},
+        {"--origin", "a.example"},  {"--origin", "https://a/b"},
+        {"--origin", "null"},       {"--data", ""},
         {"--enrol", "all"},
     };
 
