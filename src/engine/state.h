@@ -241,13 +241,26 @@ void rh_upload_revive(struct rh_engine *engine, struct rh_upload *upload);
 void rh_upload_anew(struct rh_engine *engine, struct rh_upload *upload);
 void rh_upload_inactive(struct rh_engine *engine, struct rh_upload *upload);
 
-/* ---- outcome.c ---- */
+/* ---- success.c ---- */
 void rh_outcome_response(struct rh_engine *engine, const struct rh_response *response);
+
+/* ---- outcome.c ---- */
 void rh_outcome_failed(struct rh_engine *engine, struct rh_request *request,
                        enum rh_outcome outcome, const struct rh_response *response);
 struct rh_request *rh_request_of(const struct rh_engine *engine, uint32_t token);
 /* The coding for the next part of this upload. */
 enum rh_coding rh_outcome_coding(const struct rh_engine *engine, const struct rh_upload *upload);
+
+/* The upload waits; where `counted`, it has one try less. */
+void rh_outcome_retry(struct rh_engine *engine, struct rh_upload *upload, bool counted,
+                      enum rh_reason reason, rh_ms retry_after_ms);
+/* The server does not have it any more: it begins anew, or fails. False: it failed. */
+bool rh_outcome_forget_remote(struct rh_engine *engine, struct rh_upload *upload);
+/* The same; with a delay where that is not the first time. */
+void rh_outcome_start_again(struct rh_engine *engine, struct rh_upload *upload);
+/* The server deleted it, as it was asked to. */
+void rh_outcome_deleted(struct rh_engine *engine, struct rh_upload *upload);
+void rh_outcome_complete(struct rh_engine *engine, struct rh_upload *upload);
 
 /* ---- fault.c ---- */
 /* A request failed. */
