@@ -66,9 +66,17 @@ static void add_buffer(struct rh_exchange *x, const char *name, const struct rh_
         (void)rh_response_add(&x->response, name, rh_buffer_bytes(buffer));
 }
 
+/* An unfinished upload with a cursor expires: of its bytes is said that they are durable, no more.
+ */
+static bool is_kept(const struct rh_vault_reply *reply)
+{
+    return !reply->has_upload || reply->upload.geometry != RH_GEOMETRY_CURSOR ||
+           reply->upload.state == RH_UPLOAD_DONE;
+}
+
 static void add_receipt(struct rh_exchange *x, const struct rh_vault_reply *reply)
 {
-    struct rh_receipt receipt = {.kept_until_complete = true, .durable = true};
+    struct rh_receipt receipt = {.kept_until_complete = is_kept(reply), .durable = true};
     if (reply->has_receipt) {
         receipt.offset = reply->receipt.offset;
         receipt.length = reply->receipt.length;
@@ -93,9 +101,9 @@ static void add_ranges(struct rh_exchange *x, const struct rh_vault_reply *reply
     rh_buffer_init(&buffer, memory, sizeof memory);
     for (size_t i = 0; i < reply->durable_count; i++) {
         const struct rh_interval *it = &reply->durable[i];
-        /* What is acknowledged is kept, by the same promise as in a receipt. */
+        /* What is acknowledged is kept as a receipt says. */
         struct rh_range range = {it->offset, it->length};
-        if (rh_ranges_put(&buffer, i, range, &it->crc64, true) != RH_OK)
+        if (rh_ranges_put(&buffer, i, range, &it->crc64, is_kept(reply)) != RH_OK)
             break;
     }
     add_buffer(x, "Reelhaul-Durable", &buffer);

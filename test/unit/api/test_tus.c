@@ -635,6 +635,25 @@ static void expiry_is_told_while_it_can_come(void **state)
     harness_close(&h);
 }
 
+static void what_may_expire_is_not_promised(void **state)
+{
+    (void)state;
+    struct harness h;
+    open_cursor(&h);
+    h.reply.has_receipt = true;
+    h.reply.receipt = (struct rh_interval){100, 9, 0xae8b14860a799888ULL};
+    h.reply.durable[0] = h.reply.receipt;
+    h.reply.durable_count = 1;
+    assert_int_equal(patch(&h, TUS TYPE OFFSET, "123456789"), 204);
+    expect(&h, "Reelhaul-Receipt", "offset=100, length=9, crc64=:rosUhgp5mIg=:, durable");
+    expect(&h, "Reelhaul-Durable", "(100 9);crc64=:rosUhgp5mIg=:");
+    h.reply.upload.state = RH_UPLOAD_DONE;
+    assert_int_equal(patch(&h, TUS TYPE OFFSET, "123456789"), 204);
+    expect(&h, "Reelhaul-Receipt",
+           "offset=100, length=9, crc64=:rosUhgp5mIg=:, kept=until-complete, durable");
+    harness_close(&h);
+}
+
 static void a_head_that_names_no_protocol_is_told_so(void **state)
 {
     (void)state;
@@ -727,6 +746,7 @@ int main(void)
         cmocka_unit_test(delete_terminates),
         cmocka_unit_test(finished_uploads_are_fetched_by_get),
         cmocka_unit_test(expiry_is_told_while_it_can_come),
+        cmocka_unit_test(what_may_expire_is_not_promised),
         cmocka_unit_test(a_head_that_names_no_protocol_is_told_so),
         cmocka_unit_test(pages_of_configured_origins_may_use_all_of_it),
         cmocka_unit_test(participants_reach_their_own_alone),
