@@ -132,8 +132,11 @@ static const char *problem_of_state(const struct rh_upload_rows *rows)
     const struct rh_upload_row *row = &rows->row;
     if (row->state < RH_UPLOAD_OPEN || row->state > RH_UPLOAD_LOST)
         return "a state in the catalog is none";
-    if (row->geometry < RH_GEOMETRY_RANGES || row->geometry > RH_GEOMETRY_CHUNKS)
+    if (row->geometry < RH_GEOMETRY_RANGES || row->geometry > RH_GEOMETRY_CURSOR)
         return "a geometry in the catalog is none";
+    if (row->geometry == RH_GEOMETRY_CURSOR && rows->interval_count > 0 &&
+        (rows->interval_count > 1 || rows->intervals[0].offset != 0))
+        return "an upload with a cursor has gaps in the catalog";
     if (row->state != RH_UPLOAD_FINISHING && row->state != RH_UPLOAD_DONE)
         return NULL;
     bool whole = row->partial || row->total == 0 ||

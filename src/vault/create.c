@@ -10,6 +10,10 @@
 static enum rh_reply_code disagreement(const struct rh_upload *u,
                                        const struct rh_vault_request *request, const char **message)
 {
+    if (request->cursor != (u->row.geometry == RH_GEOMETRY_CURSOR)) {
+        *message = "this upload was begun in a protocol that sends its bytes otherwise";
+        return RH_REPLY_CONFLICT;
+    }
     bool vague = u->row.mime[0] == '\0'; /* only metadata came so far */
     if (!vague && request->mime[0] != '\0' && strcmp(u->row.mime, request->mime) != 0) {
         *message = "this video was begun with another mime type";
@@ -34,6 +38,7 @@ static void take_metadata(struct rh_upload *u, struct rh_vault_request *request)
         return;
     u->row.metadata = request->metadata;
     request->metadata = NULL;
+    rh_cursor_note(u);
 }
 
 static void created_before(struct rh_vault *v, struct rh_op *op)
@@ -59,7 +64,7 @@ static void created_before(struct rh_vault *v, struct rh_op *op)
                 (u->row.metadata == NULL && request->metadata != NULL);
     if (u->row.mime[0] == '\0')
         strcpy(u->row.mime, request->mime);
-    if (request->total != RH_SIZE_UNKNOWN && u->row.geometry == RH_GEOMETRY_RANGES)
+    if (request->total != RH_SIZE_UNKNOWN && u->row.geometry != RH_GEOMETRY_CHUNKS)
         u->row.total = request->total;
     take_metadata(u, request);
     if (news)
@@ -71,9 +76,40 @@ static void created_before(struct rh_vault *v, struct rh_op *op)
         rh_reply(v, op, RH_REPLY_OK, NULL);
 }
 
+/* What CREATE says of an upload with a cursor. */
+static void take_cursor(struct rh_upload *u, struct rh_vault_request *request)
+{
+    u->row.geometry = RH_GEOMETRY_CURSOR;
+    u->ends_by_final = request->ends_by_final;
+    u->concat = request->concat;
+    if (u->row.mime[0] == '\0')
+        strcpy(u->row.mime, "application/octet-stream");
+    if (request->concat == RH_CONCAT_FINAL) {
+        u->row.total = RH_SIZE_UNKNOWN; /* that of its sources */
+        u->sources = request->sources;
+        u->source_count = request->source_count;
+        request->sources = NULL;
+    }
+    rh_cursor_note(u);
+}
+
+static void answer_new(struct rh_vault *v, struct rh_op *op)
+{
+    struct rh_upload *u = op->upload;
+    rh_concat_start(v, u);
+    if (!rh_concat_waits(u) || rh_finish_check(v, u))
+        rh_wait(&u->finish_waiters, &op->waiter, rh_op_rerun);
+    else
+        rh_reply(v, op, RH_REPLY_CREATED, NULL);
+}
+
 static void create_new(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_vault_request *request = op->request;
+    if (request->concat == RH_CONCAT_FINAL && !rh_concat_admit(v, op))
+        return;
+    if (request->cursor && request->name[0] == '\0' && op->session == NULL)
+        rh_cursor_file_name(request->file_name, request->name);
     if (request->name[0] != '\0' && rh_name_check(rh_bytes_of(request->name)) != RH_OK) {
         rh_reply(v, op, RH_REPLY_CONFLICT, "this name cannot be used");
         return;
@@ -97,10 +133,9 @@ static void create_new(struct rh_vault *v, struct rh_op *op)
     strcpy(u->row.mime, request->mime);
     u->row.total = request->total;
     take_metadata(u, request);
-    if (rh_finish_check(v, u))
-        rh_wait(&u->finish_waiters, &op->waiter, rh_op_rerun);
-    else
-        rh_reply(v, op, RH_REPLY_CREATED, NULL);
+    if (request->cursor)
+        take_cursor(u, request);
+    answer_new(v, op);
 }
 
 void rh_create_run(struct rh_vault *v, struct rh_op *op)
@@ -116,7 +151,7 @@ void rh_create_run(struct rh_vault *v, struct rh_op *op)
 void rh_get_run(struct rh_vault *v, struct rh_op *op)
 {
     enum rh_found found = rh_upload_find(v, op);
-    if (found == RH_FOUND)
+    if (found == RH_FOUND && !rh_cursor_look(v, op))
         rh_reply(v, op, RH_REPLY_OK, NULL);
     else if (found == RH_ABSENT)
         rh_reply(v, op, RH_REPLY_UNKNOWN, "no such upload");

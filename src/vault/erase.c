@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DELETE of an unfinished upload. Its writers are stopped first; then its rows go, durably; then
- * its bytes. In this order a crash leaves at worst bytes that nobody asks for, never rows that
- * vouch for bytes that are gone.
+ * DELETE of an unfinished upload, and of a finished one where that is asked for (`terminate`). Its
+ * writers are stopped first; then its rows go, durably; then its bytes; then its session's file
+ * names it no more. In this order a crash leaves at worst bytes that nobody asks for, never rows
+ * that vouch for bytes that are gone.
  */
 #include "vault/inside.h"
 
@@ -20,13 +21,37 @@ static void gone(struct rh_vault *v, struct rh_op *op)
     rh_reply(v, op, RH_REPLY_OK, NULL);
 }
 
+/* Where that failed it is still named, until something else of the session changes. */
+static void unlisted(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error error)
+{
+    struct rh_op *op = RH_LIST_ENTRY(waiter, struct rh_op, waiter);
+    if (error != RH_OK)
+        rh_log_action(v, "a session's file still names a deleted video", op->upload->row.id, error);
+    gone(v, op);
+}
+
+static void session_loaded(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error error)
+{
+    struct rh_op *op = RH_LIST_ENTRY(waiter, struct rh_op, waiter);
+    if (error == RH_OK)
+        rh_text_session(v, op->upload->session, &op->waiter, unlisted);
+    else if (error == RH_ERR_UNKNOWN)
+        gone(v, op);
+    else
+        unlisted(v, waiter, error);
+}
+
 static void dropped(struct rh_vault *v, struct rh_job *job, const struct rh_store_result *result)
 {
     struct rh_op *op = job->context;
+    const struct rh_upload *u = op->upload;
     if (result->error != RH_OK)
         rh_log_action(v, "a deleted upload's bytes could not be removed", op->upload->row.id,
                       result->error);
-    gone(v, op);
+    if (u->row.state == RH_UPLOAD_DONE && u->session != NULL)
+        rh_session_load(v, u->session, &op->waiter, session_loaded);
+    else
+        gone(v, op);
 }
 
 static bool name_is_used(struct rh_vault *v, const struct rh_upload *u)
@@ -45,7 +70,9 @@ static void rows_erased(struct rh_vault *v, struct rh_waiter *waiter, enum rh_er
         gone(v, op);
         return;
     }
-    (void)rh_job_start(v, RH_STORE_DROP, u, dropped, op);
+    bool done = u->row.state == RH_UPLOAD_DONE;
+    u->sealed = false;
+    (void)rh_job_start(v, done ? RH_STORE_ERASE : RH_STORE_DROP, u, dropped, op);
 }
 
 static void erase_rows(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error error)
@@ -63,8 +90,10 @@ static void writers_gone(struct rh_vault *v, struct rh_waiter *waiter, enum rh_e
 {
     struct rh_upload *u = upload_of(waiter);
     (void)error;
-    if (!rh_list_is_empty(&u->writers) || u->stitching || u->dropping)
+    if (!rh_list_is_empty(&u->writers) || u->stitching || u->dropping || rh_concat_busy(u))
         rh_wait(&u->idle_waiters, waiter, writers_gone);
+    else if (u->row.state == RH_UPLOAD_DONE && u->pins > 1) /* its companions are being written */
+        rh_wait(&v->tick_waiters, waiter, writers_gone);
     else
         rh_extents_close(v, u, waiter, erase_rows);
 }
@@ -82,6 +111,31 @@ static void stop_writers(struct rh_vault *v, struct rh_upload *u)
     rh_write_revoke(v, u, NULL);
 }
 
+static void after_finish(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error error)
+{
+    struct rh_op *op = RH_LIST_ENTRY(waiter, struct rh_op, waiter);
+    if (error == RH_OK || error == RH_ERR_UNKNOWN)
+        rh_op_run(v, op);
+    else
+        rh_reply(v, op, RH_REPLY_OVERLOADED, "the upload is still being finished");
+}
+
+/* False: answered, or waiting. */
+static bool may_go(struct rh_vault *v, struct rh_op *op)
+{
+    struct rh_upload *u = op->upload;
+    bool finishes = u->row.state == RH_UPLOAD_FINISHING || u->finish != RH_FINISH_NO;
+    if (!finishes && u->row.state != RH_UPLOAD_DONE)
+        return true;
+    if (!op->request->terminate) {
+        rh_reply(v, op, RH_REPLY_STATE, "a finished video is not deleted as an unfinished upload");
+        return false;
+    }
+    if (finishes)
+        rh_wait(&u->finish_waiters, &op->waiter, after_finish);
+    return !finishes;
+}
+
 void rh_delete_run(struct rh_vault *v, struct rh_op *op)
 {
     enum rh_found found = rh_upload_find(v, op);
@@ -91,12 +145,9 @@ void rh_delete_run(struct rh_vault *v, struct rh_op *op)
         rh_reply(v, op, RH_REPLY_UNKNOWN, "no such upload");
         return;
     }
-    struct rh_upload *u = op->upload;
-    if (u->row.state == RH_UPLOAD_FINISHING || u->row.state == RH_UPLOAD_DONE ||
-        u->finish != RH_FINISH_NO) {
-        rh_reply(v, op, RH_REPLY_STATE, "a finished video is not deleted as an unfinished upload");
+    if (!may_go(v, op))
         return;
-    }
+    struct rh_upload *u = op->upload;
     u->deleting = true;
     stop_writers(v, u);
     rh_wake_all(v, &u->finish_waiters, RH_OK); /* they wait for stitching that will not finish */

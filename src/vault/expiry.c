@@ -61,7 +61,7 @@ static void expire_one(struct rh_vault *v, struct rh_upload *u)
         return;
     }
     bool busy = !rh_list_is_empty(&u->writers) || u->stitching || u->finish != RH_FINISH_NO ||
-                u->deleting || u->pins > 0;
+                u->deleting || u->pins > 0 || u->join != NULL;
     if (busy) {
         rh_upload_touch(v, u);
         return;
@@ -78,6 +78,7 @@ static void expire_one(struct rh_vault *v, struct rh_upload *u)
     u->dropping = true;
     rh_upload_state(v, u, RH_UPLOAD_EXPIRED);
     u->pins++;
+    rh_wake_all(v, &u->piece_waiters, RH_OK);
     rh_extents_close(v, u, &u->eraser, close_then_drop);
 }
 
@@ -111,8 +112,10 @@ static void retry(struct rh_vault *v)
             v->retry_count--;
             if (u->row.state == RH_UPLOAD_FINISHING)
                 rh_finish_again(v, u);
-            else if (u->row.state == RH_UPLOAD_OPEN && !rh_finish_check(v, u))
+            else if (u->row.state == RH_UPLOAD_OPEN && !rh_finish_check(v, u)) {
                 rh_chunks_stitch(v, u);
+                rh_concat_start(v, u);
+            }
         }
     }
 }
@@ -146,6 +149,9 @@ void rh_time_told(struct rh_vault *v, rh_ms mono_ms, int64_t wall_ms)
         persist_ticks(v);
     rh_space_poll(v);
     rh_extents_idle(v);
+    rh_wake_all(v, &v->tick_waiters, RH_OK);
+    rh_cursor_tick(v);
+    rh_concat_tick(v);
     expire(v);
     retry(v);
 }

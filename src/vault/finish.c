@@ -33,6 +33,7 @@ void rh_finish_lost(struct rh_vault *v, struct rh_upload *u, enum rh_error error
     u->finish = RH_FINISH_NO;
     rh_upload_state(v, u, RH_UPLOAD_LOST);
     rh_wake_all(v, &u->finish_waiters, RH_ERR_UNKNOWN);
+    rh_wake_all(v, &u->piece_waiters, RH_ERR_UNKNOWN);
 }
 
 /* ---- The steps after the row says FINISHING ---- */
@@ -108,6 +109,7 @@ static void step(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error err
         u->finish = RH_FINISH_NO;
         u->closing = false;
         rh_wake_all(v, &u->finish_waiters, RH_OK);
+        rh_wake_all(v, &u->piece_waiters, RH_OK);
     }
 }
 
@@ -135,6 +137,8 @@ static uint64_t whole_of(const struct rh_upload *u)
         bool all = u->row.chunk_count != RH_SIZE_UNKNOWN && u->row.chunk_next == u->row.chunk_count;
         return all && !u->stitching ? end : RH_SIZE_UNKNOWN;
     }
+    if (u->ends_by_final && !u->ended)
+        return RH_SIZE_UNKNOWN;
     bool all = u->row.total != RH_SIZE_UNKNOWN && rh_intervals_whole(&u->acked, u->row.total);
     all = all || (RH_PLANTED("seal-with-gap") && end > 0 && end == u->row.total);
     return all ? end : RH_SIZE_UNKNOWN;
@@ -232,7 +236,7 @@ static bool checksum_fits(const struct rh_op *op)
 
 static bool has_all(const struct rh_upload *u)
 {
-    if (u->row.geometry == RH_GEOMETRY_RANGES && u->row.total == RH_SIZE_UNKNOWN)
+    if (u->row.geometry != RH_GEOMETRY_CHUNKS && u->row.total == RH_SIZE_UNKNOWN)
         return u->acked.count == 1 && u->acked.items[0].offset == 0;
     return whole_of(u) != RH_SIZE_UNKNOWN;
 }
@@ -259,11 +263,16 @@ static void finish_open(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_upload *u = op->upload;
     const char *message = NULL;
+    if (u->concat == RH_CONCAT_FINAL) {
+        rh_reply(v, op, RH_REPLY_INCOMPLETE, "not all uploads to be concatenated are complete");
+        return;
+    }
     enum rh_reply_code code = declare(v, op, &message);
     if (code != RH_REPLY_OK) {
         rh_reply(v, op, code, message);
         return;
     }
+    u->ended = true; /* whoever asks for the end ends it, however it was begun */
     if (rh_chunks_all_came(u) && whole_of(u) == RH_SIZE_UNKNOWN) {
         if (u->stitching)
             rh_wait(&u->finish_waiters, &op->waiter, after_finish);
@@ -282,7 +291,7 @@ static void finish_open(struct rh_vault *v, struct rh_op *op)
         rh_reply(v, op, RH_REPLY_CHECKSUM, "what has arrived has another checksum");
         return;
     }
-    if (u->row.total == RH_SIZE_UNKNOWN && u->row.geometry == RH_GEOMETRY_RANGES) {
+    if (u->row.total == RH_SIZE_UNKNOWN && u->row.geometry != RH_GEOMETRY_CHUNKS) {
         u->row.total = rh_intervals_end(&u->acked);
         rh_commit_row(v, u);
     }

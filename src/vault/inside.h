@@ -130,6 +130,17 @@ struct rh_upload {
     bool closing;  /* extents close as soon as nobody holds them */
     struct rh_list closed_waiters; /* woken when no extent is left */
 
+    /* RH_GEOMETRY_CURSOR: cursor.c, concat.c */
+    bool ends_by_final;
+    bool ended;                        /* a final body came whole */
+    struct rh_list checkpoint_waiters; /* GETs; woken when what a writer reported is in the batch */
+    enum rh_concat concat;
+    char (*sources)[RH_ID_TEXT_MAX]; /* of a final that is not complete yet */
+    size_t source_count;
+    struct rh_list piece_waiters; /* finals; woken when this partial is complete, or will not be */
+    size_t joins;                 /* finals that are copying from it: its bytes stay meanwhile */
+    struct rh_join *join;         /* of a final; NULL: nothing to do */
+
     bool dropping; /* expired: its bytes are being removed */
     bool deleting; /* on its way out: nobody but DELETE may touch it */
     bool erasing;  /* its rows are being erased, its bytes dropped; not there for anybody */
@@ -181,6 +192,23 @@ struct rh_op {
     uint64_t crc64;          /* of all bytes taken */
     bool has_receipt;
     struct rh_interval receipt;
+
+    /* WRITE with cursor: reports before the last one */
+    struct rh_list in_cursors; /* granted with `checkpoint`: longest not asked first */
+    bool checkpoint_asked;     /* RH_DO_CHECKPOINT is out */
+    bool sofar_busy;           /* a piece is being made durable */
+    bool sofar_asked;          /* the next piece answers a checkpoint, also when it is empty */
+    bool sofar_answers;        /* the piece being made durable does */
+    bool end_waits;            /* the last report came meanwhile */
+    uint64_t taken;            /* bytes in these reports */
+    struct rh_interval sofar;  /* came after the piece that is being made durable */
+    struct rh_interval piece;
+    struct rh_waiter sofar_waiter;
+
+    bool looked_sofar; /* GET: a checkpoint was waited for */
+    size_t source_at;  /* CREATE of a final: sources before this one were looked at */
+    bool source_looked;
+    enum rh_error source_error;
 };
 
 struct rh_job {
@@ -232,6 +260,10 @@ struct rh_vault {
     size_t extent_count;         /* opening, open or closing */
     size_t closing_count;        /* of them, closing */
     struct rh_list room_waiters; /* for one of these to be closed */
+
+    struct rh_list tick_waiters;   /* woken every second */
+    struct rh_list cursor_writers; /* rh_op.in_cursors */
+    struct rh_list joins;          /* rh_join.in_all */
 
     struct rh_meta_row meta;
     struct rh_batch batch;  /* gathering */
@@ -316,6 +348,9 @@ enum rh_found { RH_FOUND = 1, RH_ABSENT, RH_WAITS, RH_ANSWERED };
 /* Finds the upload a request names, attached to op; RH_WAITS: op runs again; RH_ANSWERED: op is
  * gone. RH_ABSENT: its session exists (or none was named), the upload does not. */
 enum rh_found rh_upload_find(struct rh_vault *, struct rh_op *);
+/* Brings one from the catalog, if it is there; wakes with RH_OK then, too. */
+void rh_upload_read(struct rh_vault *, const char *id, struct rh_waiter *,
+                    void (*wake)(struct rh_vault *, struct rh_waiter *, enum rh_error));
 void rh_upload_was_read(struct rh_vault *, struct rh_catalog_read *, struct rh_rows *);
 
 /* ---- sessions.c ---- */
@@ -338,6 +373,9 @@ void rh_delete_run(struct rh_vault *, struct rh_op *);
 /* ---- write.c: from the request to the grant ---- */
 void rh_write_run(struct rh_vault *, struct rh_op *);
 void rh_write_leave(struct rh_vault *, struct rh_op *); /* no longer among the writers */
+/* What the request declares of the total, one way or the other. */
+enum rh_reply_code rh_write_declared(const struct rh_vault_request *, uint64_t *total);
+void rh_write_note_lease(struct rh_vault *, struct rh_op *);
 /* Stops grants that write to `extent`, or to any where it is NULL. */
 void rh_write_revoke(struct rh_vault *, struct rh_upload *, const struct rh_extent *extent);
 /* How far bytes reach that are there or under way. */
@@ -346,8 +384,45 @@ void rh_write_end(struct rh_vault *, struct rh_op *, enum rh_reply_code, const c
 
 /* ---- written.c: from the report to the reply ---- */
 void rh_written_tell(struct rh_vault *, const struct rh_written *);
+void rh_written_go(struct rh_vault *, struct rh_op *); /* with its last report */
 /* Puts a durable range into memory and the batch. */
 void rh_written_interval(struct rh_vault *, struct rh_upload *, struct rh_interval);
+
+/* ---- cursor.c: one cursor an upload ---- */
+/* Before its turn; false: answered. */
+bool rh_cursor_admit(struct rh_vault *, struct rh_op *);
+/* In its turn: offset and total; fills op->grant. False: answered. */
+bool rh_cursor_plan(struct rh_vault *, struct rh_op *);
+void rh_cursor_granted(struct rh_vault *, struct rh_op *);
+void rh_cursor_sofar(struct rh_vault *, struct rh_op *, const struct rh_written *);
+/* The last report came; true: it waits for a piece that is being made durable. */
+bool rh_cursor_ended(struct rh_op *);
+void rh_cursor_settled(struct rh_vault *, struct rh_op *); /* its bytes are in the batch, or void */
+/* GET: true: op waits until what the writers have received is in the batch. */
+bool rh_cursor_look(struct rh_vault *, struct rh_op *);
+void rh_cursor_tick(struct rh_vault *);
+/* Durable bytes from 0 on. */
+uint64_t rh_cursor_of(const struct rh_upload *);
+/* When it may be removed; 0: never. */
+int64_t rh_cursor_expires_wall_s(const struct rh_vault *, const struct rh_upload *);
+
+/* ---- cursor_note.c: what the vault keeps of such an upload in its metadata ---- */
+void rh_cursor_note(struct rh_upload *);   /* writes it into row.metadata */
+void rh_cursor_recall(struct rh_upload *); /* reads it from there */
+/* The metadata without it, malloc'ed; NULL: there is no other. */
+char *rh_cursor_metadata(const struct rh_upload *);
+/* A name that every file system takes, made of what a client calls its file; "" where nothing is
+ * left of it. */
+void rh_cursor_file_name(const char *text, char out[RH_NAME_TEXT_MAX]);
+
+/* ---- concat.c ---- */
+/* CREATE of a final: whether its sources are what it needs; false: answered, or waiting. */
+bool rh_concat_admit(struct rh_vault *, struct rh_op *);
+void rh_concat_start(struct rh_vault *, struct rh_upload *); /* a final, now or again */
+bool rh_concat_waits(const struct rh_upload *); /* a final: for sources that are not complete */
+bool rh_concat_busy(const struct rh_upload *);  /* bytes are being copied to it, or from it */
+void rh_concat_tick(struct rh_vault *);
+void rh_concat_free(struct rh_upload *); /* of a final that is not busy */
 
 /* ---- chunks.c ---- */
 const struct rh_chunk_row *rh_chunk_find(const struct rh_upload *, uint64_t index);
@@ -392,6 +467,8 @@ void rh_space_poll(struct rh_vault *);
 uint64_t rh_space_left(const struct rh_vault *);
 void rh_space_reserve(struct rh_vault *, struct rh_op *, uint64_t bytes);
 void rh_space_written(struct rh_vault *, struct rh_op *, uint64_t bytes);
+/* Some of what was reserved; the grant is still out. */
+void rh_space_sofar(struct rh_vault *, struct rh_op *, uint64_t bytes);
 
 /* ---- expiry.c ---- */
 void rh_time_told(struct rh_vault *, rh_ms mono_ms, int64_t wall_ms);

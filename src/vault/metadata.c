@@ -60,6 +60,7 @@ static void take(struct rh_vault *v, struct rh_op *op)
     free(u->row.metadata);
     u->row.metadata = request->metadata;
     request->metadata = NULL;
+    rh_cursor_note(u);
     if (declared == RH_SIZE_UNKNOWN)
         declared = rh_text_file_size(u->row.metadata);
     u->row.size_disagrees =

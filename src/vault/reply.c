@@ -33,7 +33,8 @@ enum rh_reply_code rh_reply_code_of(enum rh_error error)
     }
 }
 
-static void view_of(const struct rh_upload *u, bool with_metadata, struct rh_upload_view *view)
+static void view_of(const struct rh_vault *v, const struct rh_upload *u, bool with_metadata,
+                    struct rh_upload_view *view)
 {
     strcpy(view->id, u->row.id);
     strcpy(view->session, u->row.session);
@@ -50,10 +51,14 @@ static void view_of(const struct rh_upload *u, bool with_metadata, struct rh_upl
     view->chunks_received = u->chunk_count;
     view->created_wall_s = u->row.created_wall_s;
     view->done_wall_s = u->row.done_wall_s;
-    if (with_metadata && u->row.metadata != NULL) {
-        view->metadata = strdup(u->row.metadata);
-        RH_MEMORY(view->metadata);
-    }
+    view->cursor = rh_cursor_of(u);
+    view->expires_wall_s = rh_cursor_expires_wall_s(v, u);
+    if (view->expires_wall_s > rh_wall_s(v))
+        view->expires_in_s = (uint64_t)(view->expires_wall_s - rh_wall_s(v));
+    view->concat = u->concat;
+    view->ends_by_final = u->ends_by_final;
+    if (with_metadata && u->row.metadata != NULL)
+        view->metadata = rh_cursor_metadata(u);
 }
 
 static void ranges_of(const struct rh_upload *u, struct rh_vault_reply *reply)
@@ -87,25 +92,29 @@ static void chunks_of(const struct rh_upload *u, struct rh_vault_reply *reply)
     }
 }
 
-static void upload_part(const struct rh_op *op, struct rh_vault_reply *reply)
+static void upload_part(const struct rh_vault *v, const struct rh_op *op,
+                        struct rh_vault_reply *reply)
 {
     const struct rh_upload *u = op->upload;
     reply->has_upload = true;
-    view_of(u, op->request->kind == RH_REQUEST_GET, &reply->upload);
+    view_of(v, u, op->request->kind == RH_REQUEST_GET, &reply->upload);
     ranges_of(u, reply);
     chunks_of(u, reply);
     if (u->row.state == RH_UPLOAD_DONE) {
         reply->has_receipt = true;
+        reply->receipt_kept = true;
         reply->receipt =
             (struct rh_interval){.offset = 0, .length = u->row.total, .crc64 = u->row.crc64};
     } else if (op->has_receipt && op->keep) {
         reply->has_receipt = true;
+        reply->receipt_kept = u->row.geometry != RH_GEOMETRY_CURSOR;
         reply->receipt = op->receipt;
     }
 }
 
 /* The session's uploads, oldest first. */
-static uint64_t videos_part(const struct rh_session *s, struct rh_vault_reply *reply)
+static uint64_t videos_part(const struct rh_vault *v, const struct rh_session *s,
+                            struct rh_vault_reply *reply)
 {
     uint64_t seq = s->commit_seq;
     size_t count = rh_list_count(&s->uploads);
@@ -117,7 +126,7 @@ static uint64_t videos_part(const struct rh_session *s, struct rh_vault_reply *r
         const struct rh_upload *u = RH_LIST_ENTRY(node, struct rh_upload, in_session);
         if (u->erasing)
             continue;
-        view_of(u, true, &reply->videos[reply->video_count++]);
+        view_of(v, u, true, &reply->videos[reply->video_count++]);
         if (u->commit_seq > seq)
             seq = u->commit_seq;
     }
@@ -146,14 +155,14 @@ static uint64_t fill(struct rh_vault *v, struct rh_op *op, enum rh_reply_code co
     reply->message = message;
     strcpy(reply->generation, v->meta.generation);
     if (op->upload != NULL) {
-        upload_part(op, reply);
+        upload_part(v, op, reply);
         seq = op->upload->commit_seq;
     }
     if (op->session != NULL &&
         (kind == RH_REQUEST_SESSION_CREATE || kind == RH_REQUEST_SESSION_GET)) {
         reply->session = op->session->row;
         if (kind == RH_REQUEST_SESSION_GET)
-            seq = videos_part(op->session, reply);
+            seq = videos_part(v, op->session, reply);
         else
             seq = op->session->commit_seq;
     }

@@ -53,6 +53,15 @@ void rh_space_reserve(struct rh_vault *v, struct rh_op *op, uint64_t bytes)
     v->reserved_bytes += bytes;
 }
 
+void rh_space_sofar(struct rh_vault *v, struct rh_op *op, uint64_t bytes)
+{
+    uint64_t less = bytes < op->reserved_bytes ? bytes : op->reserved_bytes;
+    op->reserved_bytes -= less;
+    v->reserved_bytes -= less;
+    v->written_bytes += bytes;
+    v->space_used += bytes;
+}
+
 void rh_space_written(struct rh_vault *v, struct rh_op *op, uint64_t bytes)
 {
     v->reserved_bytes -= op->reserved_bytes;

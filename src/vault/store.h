@@ -49,6 +49,10 @@ enum rh_store_verb {
      * the in-place `handle` at offset -> crc64 of what was copied. SYNC follows. RH_ERR_UNKNOWN
      * where the waiting chunk is gone or shorter. */
     RH_STORE_STITCH,
+    /* (handle, offset, length, source, source_offset) Bytes of a finished object become bytes in
+     * place -> cloned: the file system shares them, else crc64 of what was copied. SYNC follows.
+     * RH_ERR_UNKNOWN where they are not all there. */
+    RH_STORE_JOIN,
     /* (handle, offset, length) Bytes in place become zeros, whatever was there; the file grows if
      * it must. SYNC follows. (Gaps of a partial video: bytes nobody vouched for do not show.) */
     RH_STORE_ZERO,
@@ -78,6 +82,8 @@ struct rh_store_job {
     uint64_t length;
     uint64_t size; /* SEAL: of the object */
     enum rh_store_text text_kind;
+    struct rh_store_target source; /* JOIN */
+    uint64_t source_offset;
     char *text; /* PUT_TEXT: malloc'ed; owned by the job, freed by rh_store_job_finish */
     size_t text_size;
 };
@@ -86,7 +92,8 @@ struct rh_store_result {
     uint64_t id;
     enum rh_error error; /* RH_ERR_IO, RH_ERR_FULL, RH_ERR_UNKNOWN */
     uint64_t handle;     /* BEGIN */
-    uint64_t crc64;      /* HASH, STITCH */
+    uint64_t crc64;      /* HASH, STITCH, JOIN */
+    bool cloned;         /* JOIN */
     uint64_t free_bytes; /* SPACE */
     uint64_t total_bytes;
 };

@@ -13,11 +13,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -366,6 +368,36 @@ static enum rh_error stitch(const struct store_files *store, const struct rh_sto
     return error;
 }
 
+/* Blocks that two files share, where the file system can and the offsets are at their borders. */
+static bool share(int from, uint64_t offset, uint64_t length, int to, uint64_t to_offset)
+{
+    struct file_clone_range range = {
+        .src_fd = from, .src_offset = offset, .src_length = length, .dest_offset = to_offset};
+    struct stat status;
+    /* A file that ends too early would be cloned up to its end. */
+    if (length == 0 || fstat(from, &status) != 0 || (uint64_t)status.st_size < offset + length)
+        return false;
+    return ioctl(to, FICLONERANGE, &range) == 0;
+}
+
+static enum rh_error join(const struct store_files *store, const struct rh_store_job *job,
+                          struct rh_store_result *result)
+{
+    char path[RH_PATH_MAX];
+    int to = extent_of(job->handle)->fd;
+    enum rh_error error = rh_path_object(&job->source, path, sizeof path);
+    if (error != RH_OK)
+        return error;
+    int fd = openat(store->root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return rh_data_error(errno);
+    result->cloned = share(fd, job->source_offset, job->length, to, job->offset);
+    if (!result->cloned)
+        error = read_through(fd, job->source_offset, job->length, to, job->offset, &result->crc64);
+    close(fd);
+    return error;
+}
+
 /* A hole reads as zeros and takes no room; not every file system has them. */
 static bool punch(int fd, uint64_t offset, uint64_t length)
 {
@@ -560,6 +592,9 @@ static void files_run(struct rh_store *base, const struct rh_store_job *job,
         return;
     case RH_STORE_STITCH:
         result->error = stitch(store, job, result);
+        return;
+    case RH_STORE_JOIN:
+        result->error = join(store, job, result);
         return;
     case RH_STORE_ZERO:
         result->error = zero(job);

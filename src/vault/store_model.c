@@ -134,6 +134,25 @@ static enum rh_error stitch(struct store_model *model, const struct rh_store_job
     return rh_disk_write(&model->disk, handle->file, job->offset, from->seen, (size_t)job->length);
 }
 
+static enum rh_error join(struct store_model *model, const struct rh_store_job *job,
+                          struct rh_store_result *result)
+{
+    char path[RH_PATH_MAX];
+    struct handle *handle = handle_of(model, job->handle);
+    enum rh_error error = rh_path_object(&job->source, path, sizeof path);
+    RH_ASSERT(error == RH_OK);
+    const struct rh_disk_file *from = rh_disk_find(&model->disk.seen, path);
+    if (handle == NULL)
+        return RH_ERR_STATE;
+    if (rh_disk_read(&model->disk) != RH_OK)
+        return RH_ERR_IO;
+    if (from == NULL || from->size < job->source_offset + job->length)
+        return RH_ERR_UNKNOWN;
+    const uint8_t *bytes = from->seen + job->source_offset;
+    result->crc64 = rh_crc64_update(0, bytes, (size_t)job->length);
+    return rh_disk_write(&model->disk, handle->file, job->offset, bytes, (size_t)job->length);
+}
+
 static enum rh_error zero(struct store_model *model, const struct rh_store_job *job)
 {
     struct handle *handle = handle_of(model, job->handle);
@@ -273,6 +292,8 @@ static enum rh_error run(struct store_model *model, const struct rh_store_job *j
         return hash(model, job, result);
     case RH_STORE_STITCH:
         return stitch(model, job, result);
+    case RH_STORE_JOIN:
+        return join(model, job, result);
     case RH_STORE_ZERO:
         return zero(model, job);
     case RH_STORE_SEAL:

@@ -81,9 +81,9 @@ static void settle_order(struct rh_vault *v, struct rh_upload *u)
 
 static void insert(struct rh_vault *v, struct rh_upload *u)
 {
-    struct rh_list *lists[] = {&u->writers,        &u->turn_waiters, &u->extents,
-                               &u->finish_waiters, &u->idle_waiters, &u->closed_waiters,
-                               &u->gone_waiters};
+    struct rh_list *lists[] = {&u->writers,        &u->turn_waiters,       &u->extents,
+                               &u->finish_waiters, &u->idle_waiters,       &u->closed_waiters,
+                               &u->gone_waiters,   &u->checkpoint_waiters, &u->piece_waiters};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         rh_list_init(lists[i]);
     rh_text_slot_init(&u->text);
@@ -141,6 +141,7 @@ struct rh_upload *rh_upload_adopt(struct rh_vault *v, struct rh_upload_rows *row
     for (size_t i = 0; i < u->chunk_count; i++)
         u->waiting_bytes += u->chunks[i].waiting ? u->chunks[i].length : 0;
     u->sealed = u->row.state == RH_UPLOAD_DONE;
+    rh_cursor_recall(u);
     memset(rows, 0, sizeof *rows);
     insert(v, u);
     return u;
@@ -160,6 +161,8 @@ static void free_extents(struct rh_upload *u)
 void rh_upload_remove(struct rh_vault *v, struct rh_upload *u)
 {
     rh_wake_all(v, &u->gone_waiters, RH_OK);
+    rh_wake_all(v, &u->piece_waiters, RH_OK);
+    rh_concat_free(u);
     free_extents(u);
     rh_map_remove(&v->uploads, &u->by_id);
     if (u->named)
@@ -176,6 +179,7 @@ void rh_upload_remove(struct rh_vault *v, struct rh_upload *u)
     rh_intervals_finish(&u->acked);
     free(u->chunks);
     free(u->row.metadata);
+    free(u->sources);
     free(u);
 }
 
@@ -215,6 +219,9 @@ void rh_upload_touch(struct rh_vault *v, struct rh_upload *u)
 
 bool rh_upload_is_vouched(const struct rh_upload *u)
 {
+    /* Its sender was told when it expires, and was promised no more than that. */
+    if (u->row.geometry == RH_GEOMETRY_CURSOR)
+        return false;
     return u->acked.count > 0 || u->chunk_count > 0 || u->row.metadata != NULL;
 }
 
@@ -222,7 +229,7 @@ static bool may_go(const struct rh_vault *v, const struct rh_upload *u)
 {
     return u->pins == 0 && u->commit_seq <= v->committed_seq && !u->deleting && !u->text.busy &&
            u->finish == RH_FINISH_NO && rh_list_is_empty(&u->extents) &&
-           rh_list_is_empty(&u->finish_waiters);
+           rh_list_is_empty(&u->finish_waiters) && rh_list_is_empty(&u->piece_waiters);
 }
 
 void rh_uploads_evict(struct rh_vault *v)
@@ -268,7 +275,8 @@ static void was_gone(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error
     rh_op_run(v, op);
 }
 
-static void read_upload(struct rh_vault *v, struct rh_op *op)
+void rh_upload_read(struct rh_vault *v, const char *id, struct rh_waiter *waiter,
+                    void (*wake)(struct rh_vault *, struct rh_waiter *, enum rh_error))
 {
     struct rh_read *out;
     struct rh_map_node *node;
@@ -276,16 +284,16 @@ static void read_upload(struct rh_vault *v, struct rh_op *op)
     for (size_t i = 0; i < v->reads.bucket_count; i++) {
         for (node = v->reads.buckets[i]; node != NULL; node = node->next) {
             struct rh_catalog_read *read = RH_LIST_ENTRY(node, struct rh_catalog_read, by_id);
-            if (read->kind == RH_READ_UPLOAD && strcmp(read->upload, op->request->upload) == 0) {
-                rh_wait(&read->waiters, &op->waiter, looked);
+            if (read->kind == RH_READ_UPLOAD && strcmp(read->upload, id) == 0) {
+                rh_wait(&read->waiters, waiter, wake);
                 return;
             }
         }
     }
     struct rh_catalog_read *read = rh_read_start(v, RH_READ_UPLOAD, &out);
-    strcpy(out->upload, op->request->upload);
-    strcpy(read->upload, op->request->upload);
-    rh_wait(&read->waiters, &op->waiter, looked);
+    strcpy(out->upload, id);
+    strcpy(read->upload, id);
+    rh_wait(&read->waiters, waiter, wake);
 }
 
 void rh_upload_was_read(struct rh_vault *v, struct rh_catalog_read *read, struct rh_rows *rows)
@@ -333,7 +341,7 @@ static enum rh_found find_by_id(struct rh_vault *v, struct rh_op *op)
         rh_reply(v, op, RH_REPLY_UNKNOWN, "no such upload");
         return RH_ANSWERED;
     }
-    read_upload(v, op);
+    rh_upload_read(v, op->request->upload, &op->waiter, looked);
     return RH_WAITS;
 }
 

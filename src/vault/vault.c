@@ -108,6 +108,8 @@ void rh_op_detach(struct rh_op *op)
 void rh_op_free(struct rh_vault *v, struct rh_op *op)
 {
     rh_list_remove(&op->waiter.link);
+    rh_list_remove(&op->in_cursors);
+    rh_list_remove(&op->sofar_waiter.link);
     rh_op_detach(op);
     if (op->session != NULL)
         op->session->pins--;
@@ -194,6 +196,10 @@ static void unfinished_was_read(struct rh_vault *v, struct rh_rows *rows)
         else if (!rh_finish_check(v, upload))
             rh_chunks_stitch(v, upload);
     }
+    RH_LIST_EACH_SAFE(node, &v->open_order)
+    {
+        rh_concat_start(v, RH_LIST_ENTRY(node, struct rh_upload, in_order));
+    }
 }
 
 static void meta_was_read(struct rh_vault *v, struct rh_rows *rows)
@@ -256,10 +262,11 @@ struct rh_vault *rh_vault_create(const struct rh_vault_limits *limits, const uin
         return NULL;
     v->limits = *limits;
     memcpy(v->entropy, entropy, sizeof v->entropy);
-    struct rh_list *lists[] = {&v->start_waiters, &v->ready_list,    &v->open_order,
-                               &v->idle_order,    &v->all_sessions,  &v->extents_open,
-                               &v->dirty,         &v->commit_flying, &v->commit_gathering,
-                               &v->room_waiters};
+    struct rh_list *lists[] = {&v->start_waiters, &v->ready_list,     &v->open_order,
+                               &v->idle_order,    &v->all_sessions,   &v->extents_open,
+                               &v->dirty,         &v->commit_flying,  &v->commit_gathering,
+                               &v->room_waiters,  &v->cursor_writers, &v->joins,
+                               &v->tick_waiters};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         rh_list_init(lists[i]);
     v->gathering_seq = 1;

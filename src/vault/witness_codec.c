@@ -238,7 +238,7 @@ static void take_upload(struct reader *r, struct rh_upload_row *row)
     take_text(r, row->name, sizeof row->name);
     take_text(r, row->mime, sizeof row->mime);
     unsigned state = take_u8(r, RH_UPLOAD_LOST);
-    unsigned geometry = take_u8(r, RH_GEOMETRY_CHUNKS);
+    unsigned geometry = take_u8(r, RH_GEOMETRY_CURSOR);
     if (r->error == RH_OK && (state < RH_UPLOAD_OPEN || geometry < RH_GEOMETRY_RANGES))
         r->error = RH_ERR_SYNTAX;
     row->state = (enum rh_upload_state)state;

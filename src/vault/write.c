@@ -81,7 +81,7 @@ uint64_t rh_write_reach(const struct rh_upload *u, const struct rh_op *except)
 }
 
 /* The total that this request declares, one way or the other. */
-static enum rh_reply_code declared_total(const struct rh_vault_request *request, uint64_t *total)
+enum rh_reply_code rh_write_declared(const struct rh_vault_request *request, uint64_t *total)
 {
     *total = request->total;
     if (!request->final || request->length == RH_SIZE_UNKNOWN)
@@ -97,7 +97,7 @@ static enum rh_reply_code check_total(const struct rh_vault *v, const struct rh_
 {
     const struct rh_upload *u = op->upload;
     uint64_t declared;
-    if (declared_total(op->request, &declared) != RH_REPLY_OK)
+    if (rh_write_declared(op->request, &declared) != RH_REPLY_OK)
         return RH_REPLY_TOTAL_CHANGED;
     *total = u->row.total;
     if (declared == RH_SIZE_UNKNOWN || declared == u->row.total)
@@ -123,12 +123,21 @@ static enum rh_reply_code check_range(const struct rh_vault *v, const struct rh_
     return end > v->limits.upload_bytes_max ? RH_REPLY_TOO_LARGE : RH_REPLY_OK;
 }
 
+static enum rh_geometry geometry_of(const struct rh_vault_request *request)
+{
+    if (request->cursor)
+        return RH_GEOMETRY_CURSOR;
+    return is_chunk(request) ? RH_GEOMETRY_CHUNKS : RH_GEOMETRY_RANGES;
+}
+
 /* An upload nobody sent bytes of yet may take either geometry. */
 static bool geometry_fits(const struct rh_op *op, enum rh_geometry geometry)
 {
     const struct rh_upload *u = op->upload;
     if (u->row.geometry == geometry)
         return true;
+    if (u->row.geometry == RH_GEOMETRY_CURSOR || geometry == RH_GEOMETRY_CURSOR)
+        return false;
     if (u->row.state != RH_UPLOAD_OPEN || u->acked.count > 0 || u->chunk_count > 0)
         return false;
     return rh_list_is_empty(&u->writers);
@@ -156,7 +165,7 @@ static const char *message_of(enum rh_reply_code code)
 
 /* ---- What the request declares, once it is believed ---- */
 
-static void note_lease(struct rh_vault *v, struct rh_op *op)
+void rh_write_note_lease(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_upload_row *row = &op->upload->row;
     /* Of a finished one too: an older writer is refused from now on, whatever it brings. */
@@ -197,6 +206,9 @@ static bool overlap(const struct rh_op *a, const struct rh_op *b)
 {
     const struct rh_vault_request *x = a->request;
     const struct rh_vault_request *y = b->request;
+    RH_ASSERT(x->cursor == y->cursor);
+    if (x->cursor)
+        return true;
     RH_ASSERT(is_chunk(x) == is_chunk(y)); /* an upload has one geometry while it has writers */
     if (is_chunk(x))
         return x->chunk_index == y->chunk_index;
@@ -379,6 +391,8 @@ static void grant(struct rh_vault *v, struct rh_op *op)
     }
     op->stage = RH_OP_GRANTED;
     op->grant.op = op->request->op;
+    if (op->grant.checkpoint)
+        rh_cursor_granted(v, op);
     rh_queue_push(v, RH_DO_GRANT)->u.grant = op->grant;
 }
 
@@ -395,7 +409,7 @@ static bool admit_range(struct rh_vault *v, struct rh_op *op)
         return false;
     }
     note_geometry(v, op, RH_GEOMETRY_RANGES);
-    note_lease(v, op);
+    rh_write_note_lease(v, op);
     note_total(v, op, total);
     return true;
 }
@@ -427,9 +441,11 @@ static bool admit(struct rh_vault *v, struct rh_op *op)
         rh_write_end(v, op, RH_REPLY_STATE, "chunks by index need a session");
         return false;
     }
-    if (!geometry_fits(op, chunk ? RH_GEOMETRY_CHUNKS : RH_GEOMETRY_RANGES)) {
+    if (!geometry_fits(op, geometry_of(op->request))) {
         rh_write_end(v, op, RH_REPLY_STATE,
-                     "this video is being sent by ranges and by chunks at once");
+                     u->row.geometry == RH_GEOMETRY_CURSOR || op->request->cursor
+                         ? "this upload was begun in a protocol that sends its bytes otherwise"
+                         : "this video is being sent by ranges and by chunks at once");
         return false;
     }
     if (is_stale(op)) {
@@ -437,12 +453,14 @@ static bool admit(struct rh_vault *v, struct rh_op *op)
         return false;
     }
     rh_upload_touch(v, u);
+    if (op->request->cursor)
+        return rh_cursor_admit(v, op);
     if (!chunk)
         return admit_range(v, op);
     if (!rh_chunk_admit(v, op))
         return false;
     note_geometry(v, op, RH_GEOMETRY_CHUNKS);
-    note_lease(v, op);
+    rh_write_note_lease(v, op);
     return true;
 }
 
@@ -478,7 +496,10 @@ void rh_write_run(struct rh_vault *v, struct rh_op *op)
         return;
     memset(&op->grant, 0, sizeof op->grant);
     op->cut = false;
-    if (is_chunk(op->request))
+    if (op->request->cursor) {
+        if (!rh_cursor_plan(v, op))
+            return;
+    } else if (is_chunk(op->request))
         rh_chunk_plan(v, op);
     else
         plan_range(op);

@@ -58,7 +58,7 @@ static void judge_revoked(struct rh_op *op)
 static void judge_whole(struct rh_op *op)
 {
     const struct rh_vault_request *request = op->request;
-    if (request->length != RH_SIZE_UNKNOWN && op->written.bytes != request->length)
+    if (request->length != RH_SIZE_UNKNOWN && op->taken + op->written.bytes != request->length)
         verdict(op, RH_REPLY_BROKEN, true, "the body is shorter than what was declared");
     else if (request->has_crc && op->crc64 != request->crc64 && !RH_PLANTED("skip-body-checksum"))
         verdict(op, RH_REPLY_CHECKSUM, false, "the bytes do not have the declared checksum");
@@ -87,7 +87,7 @@ static void judge(struct rh_op *op)
     case RH_WRITTEN_MISMATCH:
         verdict(op, RH_REPLY_CHECKSUM, false, "the bytes do not have the declared checksum");
         break;
-    case RH_WRITTEN_SOFAR: /* no end */
+    case RH_WRITTEN_SOFAR: /* no test: no end */
         break;
     case RH_WRITTEN_FULL:
         verdict(op, RH_REPLY_FULL, true, "the server has no room");
@@ -97,7 +97,8 @@ static void judge(struct rh_op *op)
         verdict(op, RH_REPLY_WRITE_FAILED, false, "the bytes could not be made durable");
     /* What the declared checksum of the whole cannot tell of a part must be told by those of its
      * slices; bytes that nobody checked would stand in the way of the right ones. */
-    bool unchecked = op->code != RH_REPLY_OK && op->request->has_crc && !op->written.checked;
+    bool declared = op->request->has_crc || op->request->verified;
+    bool unchecked = op->code != RH_REPLY_OK && declared && !op->written.checked;
     if (unchecked && !RH_PLANTED("keep-unchecked"))
         op->keep = false;
     /* A chunk has no offsets that a sender could go on from: it counts whole or not at all. */
@@ -105,7 +106,7 @@ static void judge(struct rh_op *op)
         op->keep = false;
     uint64_t total = op->upload->row.total;
     if (!is_chunk(op) && op->keep && total != RH_SIZE_UNKNOWN &&
-        op->request->offset + op->written.bytes > total)
+        op->request->offset + op->taken + op->written.bytes > total)
         verdict(op, RH_REPLY_OUT_OF_RANGE, false, "this lies beyond the end of the video");
 }
 
@@ -128,7 +129,7 @@ static void finished(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error
 static void fix_total(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_upload *u = op->upload;
-    uint64_t end = op->request->offset + op->written.bytes;
+    uint64_t end = op->request->offset + op->taken + op->written.bytes;
     if (!op->request->final || op->request->length != RH_SIZE_UNKNOWN || op->code != RH_REPLY_OK)
         return;
     if ((u->row.total != RH_SIZE_UNKNOWN && u->row.total != end) || rh_write_reach(u, op) > end) {
@@ -152,7 +153,7 @@ static void apply_range(struct rh_vault *v, struct rh_op *op)
                                                      .crc64 = op->written.crc64[i]});
     }
     op->receipt = (struct rh_interval){
-        .offset = op->request->offset, .length = op->written.bytes, .crc64 = op->crc64};
+        .offset = op->request->offset, .length = op->taken + op->written.bytes, .crc64 = op->crc64};
     if (RH_PLANTED("receipt-beyond-prefix") && op->code == RH_REPLY_BROKEN)
         op->receipt.length = op->request->length;
     op->has_receipt = op->written.bytes > 0 || op->code == RH_REPLY_OK;
@@ -183,6 +184,7 @@ static void settle(struct rh_vault *v, struct rh_op *op)
         else if (!is_chunk(op))
             apply_range(v, op);
     }
+    rh_cursor_settled(v, op);
     bool finishing = rh_finish_check(v, u) || will_finish(u);
     if (finishing && op->keep && op->code == RH_REPLY_OK)
         rh_wait(&u->finish_waiters, &op->waiter, finished);
@@ -314,12 +316,23 @@ void rh_written_tell(struct rh_vault *v, const struct rh_written *written)
     if (op->stage != RH_OP_GRANTED)
         return;
     check_report(op, written);
-    op->written = *written;
     for (size_t i = 0; i < written->span_count; i++) {
         op->crc64 = rh_crc64_combine(op->crc64, written->crc64[i], written->length[i]);
         new_bytes += op->grant.spans[i].compare ? 0 : written->length[i];
     }
+    if (written->end == RH_WRITTEN_SOFAR) {
+        rh_space_sofar(v, op, new_bytes);
+        rh_cursor_sofar(v, op, written);
+        return;
+    }
+    op->written = *written;
     rh_space_written(v, op, new_bytes);
+    if (!rh_cursor_ended(op))
+        rh_written_go(v, op);
+}
+
+void rh_written_go(struct rh_vault *v, struct rh_op *op)
+{
     judge(op);
     if (op->compare_chunk)
         compare_chunk(v, op);

@@ -117,7 +117,7 @@ static void done_is_whole(void **state)
     rows.row.state = (enum rh_upload_state)6;
     assert_unsound(&rows);
     rows = sound();
-    rows.row.geometry = (enum rh_geometry)3;
+    rows.row.geometry = (enum rh_geometry)4;
     assert_unsound(&rows);
     rows.row.geometry = (enum rh_geometry)0;
     assert_unsound(&rows);

@@ -66,7 +66,7 @@ static void random_upload(struct rh_rng *rng, struct rh_upload_row *row, unsigne
     strcpy(row->name, id_of(number));
     strcpy(row->mime, "video/webm");
     row->state = (enum rh_upload_state)(1 + rh_rng_below(rng, 5));
-    row->geometry = (enum rh_geometry)(1 + rh_rng_below(rng, 2));
+    row->geometry = (enum rh_geometry)(1 + rh_rng_below(rng, 3));
     row->partial = rh_rng_below(rng, 2) != 0;
     row->overdue = rh_rng_below(rng, 2) != 0;
     row->total = rh_rng_below(rng, 2) != 0 ? RH_SIZE_UNKNOWN : rh_rng_next(rng);
