@@ -29,6 +29,16 @@ bool rh_call_begin(struct rh_call *call, uint32_t slot, const struct rh_request 
     return true;
 }
 
+bool rh_call_is_secure(const struct rh_call *call, const struct rh_request *request,
+                       const struct rh_tls *tls)
+{
+    struct rh_bytes proto;
+
+    return tls != NULL || (call->loop->shell->config->behind_proxy &&
+                           rh_request_single(request, "X-Forwarded-Proto", &proto) == RH_OK &&
+                           rh_bytes_equal_nocase(proto, rh_bytes_of("https")));
+}
+
 void rh_call_message(struct rh_call *call, struct rh_message *message)
 {
     switch (message->kind) {
@@ -40,6 +50,12 @@ void rh_call_message(struct rh_call *call, struct rh_message *message)
         break;
     case RH_MESSAGE_REPLY:
         rh_exchange_replied(call->exchange, message->u.reply);
+        break;
+    case RH_MESSAGE_CHECKPOINT:
+        rh_exchange_checkpoint(call->exchange);
+        break;
+    case RH_MESSAGE_PROGRESS:
+        rh_exchange_progressed(call->exchange, message->u.progress.cursor);
         break;
     default:
         RH_ASSERT(false);

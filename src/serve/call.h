@@ -35,6 +35,9 @@ void rh_call_init(struct rh_call *call, struct rh_loop *loop);
  * nothing has begun. `slot` is that of the connection.
  */
 bool rh_call_begin(struct rh_call *call, uint32_t slot, const struct rh_request *request);
+/* For rh_request.secure: it came by TLS, here or at a proxy that says so. */
+bool rh_call_is_secure(const struct rh_call *call, const struct rh_request *request,
+                       const struct rh_tls *tls);
 /* GRANT, REVOKE or REPLY. */
 void rh_call_message(struct rh_call *call, struct rh_message *message);
 /* Tells the exchange that its body will not come whole. */

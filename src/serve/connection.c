@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "http/h2.h"
 #include "serve/log.h"
 #include "serve/talk_h2.h"
 

@@ -53,6 +53,7 @@ struct rh_loop {
     struct rh_connection *closed; /* freed when all events of this turn were looked at */
     size_t refused_count;
     size_t handshake_count;
+    size_t held_bytes; /* content of HTTP/2 that waits for its exchange */
     /* Used within a turn of one connection only. */
     uint8_t *read_buffer;  /* RH_LOOP_READ_BYTES */
     uint8_t *write_buffer; /* RH_LOOP_WRITE_BYTES */

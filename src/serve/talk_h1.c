@@ -148,6 +148,7 @@ static bool fit_head(struct rh_connection *c)
 static void begin_exchange(struct rh_connection *c)
 {
     c->continue_sent = false;
+    c->h1.request.secure = rh_call_is_secure(&c->call, &c->h1.request, c->transport.tls);
     if (!fit_head(c) || !rh_call_begin(&c->call, c->slot, &c->h1.request)) {
         rh_connection_end(c);
         return;
@@ -331,6 +332,12 @@ void rh_talk_h1_progress(struct rh_connection *c)
 void rh_talk_h1_message(struct rh_connection *c, struct rh_message *message)
 {
     rh_call_message(&c->call, message);
+    if (message->kind == RH_MESSAGE_CHECKPOINT || message->kind == RH_MESSAGE_PROGRESS) {
+        /* Nothing came from the client: its time runs on, or a body that stands still would never
+         * end. */
+        rh_connection_settle(c);
+        return;
+    }
     if (c->state != RH_CONNECTION_RESPOND)
         follow(c);
     rh_talk_h1_run(c);

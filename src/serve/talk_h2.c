@@ -1,66 +1,600 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A call's content goes to its exchange as it comes. Where the exchange waits for the vault the
+ * content is held, and when a connection holds much, it is not read from: the vault answers soon,
+ * and whatever the client sends meanwhile costs only its own kernel memory.
+ */
 #include "serve/talk_h2.h"
-void rh_talk_h2_begin(struct rh_connection *c)
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/list.h"
+#include "http/h2.h"
+#include "serve/log.h"
+
+#define READ_BYTES_SHORT   ((size_t)16 * 1024)
+#define HELD_BYTES_MAX     ((size_t)256 * 1024) /* of a connection, then it is not read from */
+#define HELD_BYTES_ALL_MAX ((size_t)64 * 1024 * 1024) /* of a loop: likewise */
+/* Room for a frame, in what is sent at once. */
+#define FRAME_BYTES ((size_t)16 * 1024 + 512)
+/* So that one fast reader does not keep the loop from the others. */
+#define TURN_BYTES_MAX ((size_t)2 * 1024 * 1024)
+
+struct rh_talk_h2 {
+    struct rh_h2 *h2;
+    struct rh_list calls; /* struct h2_call */
+    size_t call_count;
+    size_t held_bytes;
+    bool broken; /* nothing more is taken */
+    rh_ms idle_end_ms;
+    rh_ms write_end_ms; /* while the socket is full */
+};
+
+struct h2_call {
+    struct rh_list link;
+    struct rh_call call;
+    struct rh_connection *connection;
+    struct rh_h2_stream *stream;
+    bool gone; /* the stream is; the exchange may still owe the vault something */
+    bool content_over;
+    bool responding;
+    bool continue_sent;
+    uint8_t *held; /* content that came and was not taken */
+    size_t held_at;
+    size_t held_size;
+    rh_ms deadline_ms;
+    const struct rh_response *response;
+    uint64_t read_at;
+};
+
+/* ---- content that waits ---- */
+
+static void count_held(struct h2_call *h, size_t before, size_t after)
 {
-    rh_connection_end(c);
+    struct rh_connection *c = h->connection;
+
+    c->h2->held_bytes += after - before;
+    c->loop->held_bytes += after - before;
 }
-void rh_talk_h2_run(struct rh_connection *c)
+
+static bool hold(struct h2_call *h, struct rh_bytes content)
 {
-    (void)c;
-}
-bool rh_talk_h2_write(struct rh_connection *c)
-{
-    (void)c;
+    size_t waits = h->held_size - h->held_at;
+    uint8_t *all = malloc(waits + content.size);
+
+    if (all == NULL)
+        return false;
+    if (waits > 0)
+        memcpy(all, h->held + h->held_at, waits);
+    memcpy(all + waits, content.data, content.size);
+    free(h->held);
+    count_held(h, waits, waits + content.size);
+    h->held = all;
+    h->held_at = 0;
+    h->held_size = waits + content.size;
     return true;
 }
+
+static void drop_held(struct h2_call *h)
+{
+    size_t waits = h->held_size - h->held_at;
+
+    rh_h2_consume(h->connection->h2->h2, h->stream, waits);
+    count_held(h, waits, 0);
+    free(h->held);
+    h->held = NULL;
+    h->held_at = h->held_size = 0;
+}
+
+/* ---- calls ---- */
+
+static void finish(struct h2_call *h, const char *note)
+{
+    struct rh_talk_h2 *talk = h->connection->h2;
+
+    drop_held(h);
+    rh_list_remove(&h->link);
+    talk->call_count--;
+    if (talk->call_count == 0)
+        talk->idle_end_ms = h->call.loop->now_ms + h->call.loop->shell->config->idle_timeout_ms;
+    rh_call_finish(&h->call, note);
+    rh_h2_stream_free(h->stream);
+    free(h);
+}
+
+static void wait_for_client(struct h2_call *h)
+{
+    struct rh_loop *loop = h->call.loop;
+
+    h->deadline_ms = loop->now_ms + loop->shell->config->read_timeout_ms;
+    /* The answer is settled: it must not wait long for a client that waits for it. */
+    if (!h->responding && rh_exchange_is_answered(h->call.exchange))
+        h->deadline_ms = loop->now_ms + RH_SETTLED_MS_MAX;
+}
+
+static void respond(struct h2_call *h, const struct rh_response *response)
+{
+    struct rh_talk_h2 *talk = h->connection->h2;
+    bool head_only = h->stream->request.method_id == RH_METHOD_HEAD;
+
+    h->responding = true;
+    h->response = response;
+    drop_held(h);
+    wait_for_client(h);
+    if (response != NULL &&
+        rh_h2_respond(talk->h2, h->stream, response, time(NULL), head_only) == RH_OK)
+        return;
+    rh_serve_say(RH_LOG_ERROR, "an answer's head could not be written");
+    h->call.status = 500;
+    rh_h2_reset(talk->h2, h->stream);
+}
+
+/* Feeds content that waits. */
+static void feed(struct h2_call *h)
+{
+    size_t taken =
+        rh_exchange_body(h->call.exchange, h->held + h->held_at, h->held_size - h->held_at);
+
+    RH_ASSERT(taken > 0 || rh_exchange_want(h->call.exchange) != RH_WANT_BODY);
+    h->held_at += taken;
+    h->call.body_bytes += taken;
+    count_held(h, taken, 0);
+    rh_h2_consume(h->connection->h2->h2, h->stream, taken);
+    if (h->held_at == h->held_size)
+        drop_held(h);
+}
+
+/* One step of what the exchange wants of its body; false: it has to come first. */
+static bool step_body(struct h2_call *h)
+{
+    if (h->held != NULL) {
+        feed(h);
+    } else if (h->content_over) {
+        h->call.body_ended = true;
+        rh_exchange_body_end(h->call.exchange);
+    } else if (h->gone) {
+        rh_call_break(&h->call, RH_ERR_CLOSED);
+    } else if (h->call.loop->cutting) {
+        rh_call_break(&h->call, RH_ERR_AGAIN);
+    } else {
+        wait_for_client(h);
+        if (h->stream->request.expect_continue && !h->continue_sent && h->call.body_bytes == 0)
+            (void)rh_h2_inform(h->connection->h2->h2, h->stream, 100, NULL, 0);
+        h->continue_sent = true;
+        return false;
+    }
+    return true;
+}
+
+/* Goes where the exchange wants to. The call may be finished afterwards. */
+static void follow(struct h2_call *h)
+{
+    enum rh_want want = rh_exchange_want(h->call.exchange);
+
+    while (want == RH_WANT_BODY && step_body(h))
+        want = rh_exchange_want(h->call.exchange);
+    if (want == RH_WANT_VAULT)
+        h->deadline_ms = RH_MS_NEVER;
+    if (want == RH_WANT_BODY || want == RH_WANT_VAULT)
+        return;
+    if (h->gone)
+        finish(h, "gone");
+    else
+        respond(h, rh_call_answer(&h->call));
+}
+
+/* The stream is gone: what it sent stays, and what the vault is busy with is seen to its end. */
+static void lose_call(struct h2_call *h, enum rh_error why)
+{
+    h->gone = true;
+    drop_held(h);
+    if (h->responding) {
+        finish(h, why == RH_OK ? NULL : "gone");
+        return;
+    }
+    if (!h->call.body_ended)
+        rh_call_break(&h->call, why == RH_ERR_SYNTAX ? why : RH_ERR_CLOSED);
+    follow(h);
+}
+
+/* ---- the handler: see http/h2.h ---- */
+
+static struct h2_call *add_call(struct rh_connection *c, struct rh_h2_stream *stream)
+{
+    struct rh_talk_h2 *talk = c->h2;
+    /* Calls whose clients left count, too: else leaving would be a way to have any number. */
+    struct h2_call *h = talk->call_count < RH_H2_STREAMS ? calloc(1, sizeof *h) : NULL;
+
+    if (h == NULL)
+        return NULL;
+    rh_call_init(&h->call, c->loop);
+    h->connection = c;
+    h->stream = stream;
+    h->deadline_ms = RH_MS_NEVER;
+    stream->user = h;
+    rh_list_append(&talk->calls, &h->link);
+    talk->call_count++;
+    return h;
+}
+
+static void on_head(void *context, struct rh_h2_stream *stream)
+{
+    struct rh_connection *c = context;
+    struct h2_call *h = add_call(c, stream);
+
+    if (h == NULL) {
+        rh_h2_refuse(c->h2->h2, stream);
+        return;
+    }
+    stream->request.secure = rh_call_is_secure(&h->call, &stream->request, c->transport.tls);
+    if (stream->status != 0) {
+        respond(h, rh_call_error(&h->call, stream->status, stream->problem));
+        return;
+    }
+    h->content_over = stream->request.body == RH_REQUEST_BODY_NONE;
+    if (rh_call_begin(&h->call, c->slot, &stream->request))
+        follow(h);
+    else
+        respond(h, rh_call_error(&h->call, 503, NULL));
+}
+
+static void on_content(void *context, struct rh_h2_stream *stream, struct rh_bytes content)
+{
+    struct rh_connection *c = context;
+    struct h2_call *h = stream->user;
+    size_t taken = 0;
+
+    if (h == NULL || h->responding || h->gone || h->call.body_ended) {
+        rh_h2_consume(c->h2->h2, stream, content.size);
+        return;
+    }
+    if (h->held == NULL && rh_exchange_want(h->call.exchange) == RH_WANT_BODY) {
+        taken = rh_exchange_body(h->call.exchange, content.data, content.size);
+        h->call.body_bytes += taken;
+        rh_h2_consume(c->h2->h2, stream, taken);
+    }
+    content.data += taken;
+    content.size -= taken;
+    if (content.size > 0 && !hold(h, content)) {
+        rh_h2_consume(c->h2->h2, stream, content.size);
+        rh_h2_reset(c->h2->h2, stream);
+        return;
+    }
+    follow(h);
+}
+
+static void on_end(void *context, struct rh_h2_stream *stream)
+{
+    struct h2_call *h = stream->user;
+
+    (void)context;
+    if (h == NULL || h->responding || h->gone || h->call.body_ended)
+        return;
+    h->content_over = true;
+    follow(h);
+}
+
+static void on_gone(void *context, struct rh_h2_stream *stream, enum rh_error why)
+{
+    (void)context;
+    if (stream->user != NULL)
+        lose_call(stream->user, why);
+    else
+        rh_h2_stream_free(stream);
+}
+
+static size_t read_answer(void *context, struct rh_h2_stream *stream, uint8_t *out, size_t cap)
+{
+    struct h2_call *h = stream->user;
+    const struct rh_response *response = h->response;
+    ssize_t n = (ssize_t)cap;
+
+    (void)context;
+    wait_for_client(h);
+    if (response->body == RH_RESPONSE_BODY_BYTES) {
+        RH_ASSERT(h->read_at + cap <= response->bytes.size);
+        memcpy(out, response->bytes.data + h->read_at, cap);
+    } else {
+        do
+            n = pread((int)response->file, out, cap, (off_t)(response->range.offset + h->read_at));
+        while (n < 0 && errno == EINTR);
+    }
+    if (n <= 0) {
+        rh_serve_say(RH_LOG_ERROR, "a file could not be read to its end");
+        return 0;
+    }
+    h->read_at += (uint64_t)n;
+    h->call.sent_bytes += (uint64_t)n;
+    return (size_t)n;
+}
+
+/* ---- writing ---- */
+
+/* Frames into the loop's memory, as many as go out at once. */
+static enum rh_error gather_frames(struct rh_connection *c, size_t *size)
+{
+    struct rh_bytes bytes = {NULL, 0};
+
+    *size = 0;
+    while (*size + FRAME_BYTES <= RH_LOOP_WRITE_BYTES) {
+        enum rh_error error = rh_h2_send(c->h2->h2, &bytes);
+
+        if (error != RH_OK)
+            return error;
+        if (bytes.size == 0)
+            break;
+        /* Frames of headers can be larger than a frame of data; nghttp2 splits those at 16 KiB. */
+        RH_ASSERT(bytes.size <= RH_LOOP_WRITE_BYTES - *size);
+        memcpy(c->loop->write_buffer + *size, bytes.data, bytes.size);
+        *size += bytes.size;
+    }
+    return RH_OK;
+}
+
+/* Sends what there is. False: the connection is lost. */
+static bool pump(struct rh_connection *c)
+{
+    struct rh_transport *transport = &c->transport;
+    bool progress = false;
+    enum rh_error error = rh_transport_flush(transport, &progress);
+    size_t size = 1;
+
+    for (size_t sent = 0; error == RH_OK && size > 0 && sent < TURN_BYTES_MAX; sent += size) {
+        if (rh_transport_is_full(transport))
+            break;
+        error = gather_frames(c, &size);
+        if (error == RH_OK)
+            error = rh_transport_push(transport, (struct rh_bytes){c->loop->write_buffer, size});
+        progress = progress || size > 0;
+    }
+    if (progress)
+        c->h2->write_end_ms = c->loop->now_ms + c->loop->shell->config->read_timeout_ms;
+    if (error == RH_OK || error == RH_ERR_AGAIN)
+        return true;
+    rh_connection_lose(c);
+    return false;
+}
+
+/* After anything that may have changed something. */
+static void settle(struct rh_connection *c)
+{
+    struct rh_talk_h2 *talk = c->h2;
+
+    if (c->transport.fd < 0) {
+        if (talk->call_count == 0)
+            rh_connection_end(c);
+        return;
+    }
+    if (!pump(c))
+        return;
+    if (!rh_transport_is_full(&c->transport) && rh_h2_is_over(talk->h2)) {
+        if (talk->call_count > 0) {
+            rh_connection_lose(c);
+            return;
+        }
+        rh_talk_h2_end(c);
+        rh_connection_close(c, !c->loop->cutting);
+    }
+    rh_connection_settle(c);
+}
+
+bool rh_talk_h2_write(struct rh_connection *c)
+{
+    settle(c);
+    return c->state == RH_CONNECTION_H2;
+}
+
 uint32_t rh_talk_h2_events(const struct rh_connection *c)
 {
-    (void)c;
-    return 0;
+    const struct rh_talk_h2 *talk = c->h2;
+    size_t held = talk->held_bytes;
+    bool is_held =
+        held >= HELD_BYTES_MAX || (held > 0 && c->loop->held_bytes >= HELD_BYTES_ALL_MAX);
+    bool writing = rh_transport_is_full(&c->transport) || rh_h2_wants_send(talk->h2);
+
+    return (is_held || talk->broken ? 0 : EPOLLIN) | (writing ? EPOLLOUT : 0);
 }
+
+/* ---- reading ---- */
+
+static void receive(struct rh_connection *c, uint8_t *data, size_t size)
+{
+    enum rh_error error;
+
+    if (c->h2->broken)
+        return;
+    error = rh_h2_receive(c->h2->h2, data, size, c->loop->now_ms);
+    if (error == RH_OK)
+        return;
+    c->h2->broken = true;
+    if (error == RH_ERR_LIMIT)
+        rh_serve_say(RH_LOG_WARN, "a client of HTTP/2 was sent away: it flooded its connection");
+}
+
+void rh_talk_h2_begin(struct rh_connection *c)
+{
+    const struct rh_h2_handler handler = {c, on_head, on_content, on_end, on_gone, read_answer};
+    const struct rh_h2_limits limits = {c->loop->shell->config->head_bytes_max, RH_H2_STREAMS};
+    struct rh_talk_h2 *talk = calloc(1, sizeof *talk);
+    bool has_preface = c->preface > 0;
+
+    if (talk == NULL || (talk->h2 = rh_h2_create(&handler, &limits)) == NULL) {
+        free(talk);
+        rh_connection_end(c);
+        return;
+    }
+    rh_list_init(&talk->calls);
+    talk->idle_end_ms = c->loop->now_ms + c->loop->shell->config->idle_timeout_ms;
+    c->h2 = talk;
+    rh_connection_set_state(c, RH_CONNECTION_H2);
+    if (has_preface) {
+        uint8_t preface[] = RH_H2_PREFACE;
+
+        receive(c, preface, sizeof preface - 1);
+    }
+    if (c->loop->draining)
+        rh_h2_goaway(talk->h2);
+}
+
+void rh_talk_h2_run(struct rh_connection *c)
+{
+    if (c->in.size > 0) {
+        /* It is the loop's read buffer, which may be written over. */
+        RH_ASSERT(c->pending == NULL);
+        receive(c, (uint8_t *)(uintptr_t)c->in.data, c->in.size);
+        rh_connection_use(c, c->in.size);
+    }
+    settle(c);
+}
+
 size_t rh_talk_h2_read_size(const struct rh_connection *c)
 {
-    (void)c;
-    return 1;
+    if (c->h2->call_count == 0)
+        return READ_BYTES_SHORT;
+    return c->transport.tls != NULL ? RH_CIPHER_BYTES : RH_LOOP_READ_BYTES;
 }
+
 void rh_talk_h2_input_ended(struct rh_connection *c)
 {
-    (void)c;
+    c->peer_ended = true;
+    rh_connection_lose(c);
 }
+
+/* ---- the rest of the world ---- */
+
 void rh_talk_h2_lost(struct rh_connection *c)
 {
-    (void)c;
+    rh_transport_close(&c->transport);
+    rh_connection_set_state(c, RH_CONNECTION_ORPHAN);
+    RH_LIST_EACH_SAFE(it, &c->h2->calls)
+    {
+        struct h2_call *h = RH_LIST_ENTRY(it, struct h2_call, link);
+
+        if (!h->gone)
+            lose_call(h, RH_ERR_CLOSED);
+    }
+    if (c->h2->call_count == 0)
+        rh_connection_end(c);
 }
-bool rh_talk_h2_message(struct rh_connection *c, uint64_t op, struct rh_message *m)
+
+static struct h2_call *find_op(const struct rh_connection *c, uint64_t op)
 {
-    (void)c;
-    (void)op;
-    (void)m;
-    return false;
+    RH_LIST_EACH(it, &c->h2->calls)
+    {
+        struct h2_call *h = RH_LIST_ENTRY(it, struct h2_call, link);
+
+        if (h->call.op == op)
+            return h;
+    }
+    return NULL;
 }
+
+bool rh_talk_h2_message(struct rh_connection *c, uint64_t op, struct rh_message *message)
+{
+    struct h2_call *h = find_op(c, op);
+
+    if (h == NULL)
+        return false;
+    rh_call_message(&h->call, message);
+    if (!h->responding)
+        follow(h);
+    settle(c);
+    return true;
+}
+
 bool rh_talk_h2_inform(struct rh_connection *c, uint64_t op, unsigned status,
-                       const struct rh_header *h, size_t n)
+                       const struct rh_header *headers, size_t header_count)
 {
-    (void)c;
-    (void)op;
-    (void)status;
-    (void)h;
-    (void)n;
-    return false;
+    struct h2_call *h = find_op(c, op);
+
+    if (h == NULL || h->gone || h->responding || rh_transport_is_full(&c->transport))
+        return false;
+    return rh_h2_inform(c->h2->h2, h->stream, status, headers, header_count) == RH_OK;
 }
+
+static void break_call(struct h2_call *h)
+{
+    if (h->responding) {
+        rh_h2_reset(h->connection->h2->h2, h->stream);
+        h->deadline_ms = RH_MS_NEVER;
+        return;
+    }
+    if (!h->call.body_ended)
+        rh_call_break(&h->call, RH_ERR_AGAIN);
+    follow(h);
+}
+
 void rh_talk_h2_tick(struct rh_connection *c)
 {
-    (void)c;
+    struct rh_talk_h2 *talk = c->h2;
+    rh_ms now_ms = c->loop->now_ms;
+    bool late = false;
+
+    RH_LIST_EACH_SAFE(it, &talk->calls)
+    {
+        struct h2_call *h = RH_LIST_ENTRY(it, struct h2_call, link);
+
+        if (now_ms >= h->deadline_ms) {
+            late = true;
+            break_call(h);
+        }
+    }
+    if (c->transport.fd < 0)
+        return;
+    if (rh_transport_is_full(&c->transport) && now_ms >= talk->write_end_ms) {
+        rh_connection_lose(c);
+        return;
+    }
+    if (talk->call_count == 0 && now_ms >= talk->idle_end_ms) {
+        /* Told once; who does not leave then is left. */
+        if (talk->broken) {
+            rh_connection_end(c);
+            return;
+        }
+        talk->broken = true;
+        talk->idle_end_ms = now_ms + RH_LINGER_MS_MAX;
+        rh_h2_goaway(talk->h2);
+        late = true;
+    }
+    if (late)
+        settle(c);
 }
+
 void rh_talk_h2_drain(struct rh_connection *c)
 {
-    (void)c;
+    if (c->transport.fd < 0)
+        return;
+    rh_h2_goaway(c->h2->h2);
+    settle(c);
 }
+
 void rh_talk_h2_cut(struct rh_connection *c)
 {
-    (void)c;
+    if (c->transport.fd < 0)
+        return;
+    RH_LIST_EACH_SAFE(it, &c->h2->calls)
+    {
+        struct h2_call *h = RH_LIST_ENTRY(it, struct h2_call, link);
+
+        if (!h->responding && rh_exchange_want(h->call.exchange) == RH_WANT_BODY)
+            follow(h);
+    }
+    settle(c);
 }
+
 void rh_talk_h2_end(struct rh_connection *c)
 {
-    (void)c;
+    struct rh_talk_h2 *talk = c->h2;
+
+    while (!rh_list_is_empty(&talk->calls))
+        finish(RH_LIST_ENTRY(rh_list_first(&talk->calls), struct h2_call, link), "gone");
+    rh_h2_destroy(talk->h2);
+    free(talk);
+    c->h2 = NULL;
 }

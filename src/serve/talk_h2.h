@@ -7,8 +7,6 @@
  */
 #include "serve/connection.h"
 
-#define RH_H2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
 /* The client chose it by ALPN, or all of the preface came and was taken off the input. */
 void rh_talk_h2_begin(struct rh_connection *connection);
 /* Works off what is in `in`. */

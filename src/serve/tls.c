@@ -185,7 +185,7 @@ static void warn(const SSL_CTX *context, const struct rh_tls_door *door, char *c
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_size,
                            const unsigned char *in, unsigned in_size, void *context)
 {
-    static const unsigned char ours[] = "\x08http/1.1";
+    static const unsigned char ours[] = "\x02h2\x08http/1.1";
     unsigned char *chosen = NULL;
 
     (void)ssl;

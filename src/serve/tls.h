@@ -16,8 +16,8 @@
 #include "base/bytes.h"
 
 #define RH_TLS_COMPLAINT_BYTES 512
-/* The most plaintext that one rh_tls_write takes; two records. */
-#define RH_TLS_WRITE_BYTES ((size_t)32 * 1024)
+/* The most plaintext that one rh_tls_write takes; three records. */
+#define RH_TLS_WRITE_BYTES ((size_t)48 * 1024)
 /* What `out` must have room for: those records, or a handshake's flight. */
 #define RH_TLS_OUT_BYTES ((size_t)64 * 1024)
 /* Plaintext of `size` bytes of ciphertext never needs more: a record may have waited in part. */
