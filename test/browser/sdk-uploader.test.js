@@ -109,12 +109,12 @@ test('a take under review goes up but completes only once it is accepted; a reta
     assert.equal(await page.evaluate(() => window.reelhaul.list().length), 1);
 });
 
-test('two tabs: one uploads, and the other goes on when it dies', async (t) => {
+test('two tabs with a worker each: one uploads, and the other goes on when it dies', async (t) => {
     const it = await stage(t);
     it.server.rate = 4_000_000;
     const [one, two] = [await it.page(), await it.page()];
-    await open(one);
-    await open(two);
+    await open(one, { host: 'dedicated' });
+    await open(two, { host: 'dedicated' });
     await Promise.all([add(one, 3_000_000, 11), add(two, 3_000_000, 12)]);
     await until('the first parts', () => parts(it.server).filter(({ kept }) => kept > 0).length >= 2);
     const writers = new Set(parts(it.server).map(({ writer }) => writer));
@@ -144,7 +144,7 @@ test('a reload in mid-upload goes on and sends nothing again that was acknowledg
     const before = parts(it.server).length;
     await page.reload();
     await page.waitForSelector('html[data-ready]', { state: 'attached' });
-    it.server.rate = 0;
+    setTimeout(() => { it.server.rate = 0; }, 1000); // not done before the page looks
     const resumed = await page.evaluate(async () => {
         window.reelhaul = await window.Reelhaul.open();
         const said = new Promise((resolve) =>

@@ -15,6 +15,8 @@ const FORMAT = 1;
 
 export class Ledger {
     #db;
+    /** The takeover that this ledger writes for. */
+    #number = 0;
 
     /** @param {IDBDatabase} db */
     constructor(db) {
@@ -35,9 +37,19 @@ export class Ledger {
         return transact(this.#db, ['records'], 'readonly', (tx) => asked(tx.objectStore('records').getAll()));
     }
 
+    /** A leader's writing: rejects with StaleError, having written nothing, when another took over since.
+     * @param {string} store @param {(tx: IDBTransaction) => void} work */
+    #fenced(store, work) {
+        return transact(this.#db, [store, 'state'], 'readwrite', async (tx) => {
+            const writer = await asked(tx.objectStore('state').get('writer'));
+            if (writer?.number !== this.#number) throw new DOMException('another took over', 'StaleError');
+            work(tx);
+        });
+    }
+
     /** In order, in one transaction; null erases. @param {[string, Uint8Array|null][]} changes */
     write(changes) {
-        return transact(this.#db, ['records'], 'readwrite', (tx) => {
+        return this.#fenced('records', (tx) => {
             const store = tx.objectStore('records');
             for (const [upload, bytes] of changes) {
                 if (bytes) store.put(bytes, upload);
@@ -53,27 +65,54 @@ export class Ledger {
 
     /** @param {TakeRow[]} rows */
     putTakes(rows) {
-        return transact(this.#db, ['takes'], 'readwrite', (tx) => {
+        return this.#fenced('takes', (tx) => {
             for (const row of rows) tx.objectStore('takes').put(row);
         });
     }
 
     /** @param {string} rec */
     dropTake(rec) {
-        return transact(this.#db, ['takes'], 'readwrite', (tx) => void tx.objectStore('takes').delete(rec));
+        return this.#fenced('takes', (tx) => void tx.objectStore('takes').delete(rec));
     }
 
     /** This browser profile's lease with a number that is higher at each takeover, durable before use:
      * requests of an earlier leader that arrive late are refused by the server.
      * @returns {Promise<{lease: string, number: number}>} */
-    takeOver() {
-        return transact(this.#db, ['state'], 'readwrite', async (tx) => {
+    async takeOver() {
+        const writer = await transact(this.#db, ['state'], 'readwrite', async (tx) => {
             const store = tx.objectStore('state');
             const old = await asked(store.get('writer'));
             const writer = { lease: old?.lease ?? crypto.randomUUID(), number: (old?.number ?? 0) + 1 };
             store.put(writer, 'writer');
             return writer;
         });
+        this.#number = writer.number;
+        return writer;
+    }
+
+    /** What an uploader without a page needs to know; null: nobody was here yet.
+     * @returns {Promise<import('./types.js').Config|null>} */
+    async config() {
+        return await transact(this.#db, ['state'], 'readonly',
+            (tx) => asked(tx.objectStore('state').get('config'))) ?? null;
+    }
+
+    /** Merges. @param {Partial<import('./types.js').Config>} changes
+     * @returns {Promise<import('./types.js').Config>} */
+    configure(changes) {
+        return transact(this.#db, ['state'], 'readwrite', async (tx) => {
+            const store = tx.objectStore('state');
+            const old = await asked(store.get('config'));
+            const kinds = [...new Set([...old?.kinds ?? [], ...changes.kinds ?? []])];
+            const config = { ...old, ...changes, kinds };
+            store.put(config, 'config');
+            return config;
+        });
+    }
+
+    /** Frees the database for others. */
+    close() {
+        this.#db.close();
     }
 
     /** Bearer tokens of sessions (server with --auth token), so that a later visit can finish them.

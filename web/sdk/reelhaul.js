@@ -17,11 +17,15 @@
  *   'session'   detail {id: string, announced: boolean}   announced: the server knows it; else it is told later
  *   'safe'      detail {safe: boolean, stored: boolean}   safe: all is on the server; stored: closing
  *               the tab loses no byte (what is not yet sent goes on at the next visit)
+ *   'connection' detail {state: ConnectionState}   'online' | 'offline' | 'no-server' | 'portal'
  *   'storage'   detail StorageTrouble          local space ran out; see types.d.ts
  * @module
  */
 
 import { diagnose } from './diagnose.js';
+import { FORMAT } from './format.js';
+import { startSpool, startUploader } from './hosts.js';
+import { ended, hold } from './locks.js';
 import { log, setLevel } from './log.js';
 import { nameFor, newTakeId, partitionOf } from './partition.js';
 import { Recording } from './recording.js';
@@ -57,21 +61,26 @@ const SCREENS_OPEN = ['instructions', 'countdown', 'complete'];
 export class Reelhaul extends EventTarget {
     /** The server's origin (+ base path), without a trailing slash. */ server = '';
     #options;
-    /** @type {Rpc} */ #spool;
-    /** @type {Rpc} */ #uploader;
-    /** @type {Worker[]} */ #workers = [];
+    /** @type {any} set when it opens */ #spool = null;
+    /** @type {any} set when it opens */ #uploader = null;
+    /** What is to be ended with this. @type {(() => void)[]} */
+    #ends = [];
+    /** @type {import('./hosts.js').Place|null} */ #place = null;
+    #tab = crypto.randomUUID();
     /** @type {BroadcastChannel|null} */ #channel = null;
     /** @type {Map<string, Recording>} */ #recordings = new Map();
     /** @type {UploadSnapshot[]} */ #uploads = [];
     #seen = { epoch: 0, seq: 0 };
     #copying = 0;
     #resumed = false;
-    #limit = 0;
+    /** @type {import('./types.js').Limit} */ #limit = {};
     #held = false;
     /** @type {Screen} */ #screen = 'instructions';
     #safety = '';
     #closing = new AbortController();
-    #spoolKind = '';
+    /** @type {import('./types.js').SpoolKind} */ #spoolKind = 'opfs';
+    /** @type {import('./types.js').ConnectionState} */ #connection = 'online';
+    /** Under way before this page came, with nobody looking. */ #carried = 0;
     #partition = '';
 
     /** Use Reelhaul.open(). @param {OpenOptions} options @param {string} server */
@@ -79,28 +88,7 @@ export class Reelhaul extends EventTarget {
         super();
         this.#options = options;
         this.server = server;
-        this.#limit = options.limit ?? 0;
-        const worker = (/** @type {string} */ file) => {
-            const made = new Worker(new URL(file, import.meta.url), { type: 'module' });
-            this.#workers.push(made);
-            return made;
-        };
-        this.#spool = new Rpc(worker('./spool-worker.js'), (type, message) => {
-            this.#recordings.get(message.rec)?.hear(type, message);
-        });
-        this.#uploader = new Rpc(worker('./uploader-worker.js'), (type) => {
-            if (type === 'token') return options.getToken?.(options.subject ?? '') ?? '';
-            if (type === 'leader') return this.#newLeader();
-            return undefined;
-        });
-        const failed = new Error('a worker could not be started; see the console');
-        for (const it of this.#workers) {
-            it.addEventListener('error', (event) => {
-                log('error', event.message);
-                this.#spool.fail(failed);
-                this.#uploader.fail(failed);
-            });
-        }
+        this.#limit = limitOf(options.limit ?? 0);
     }
 
     /** @param {OpenOptions} [options] @returns {Promise<Reelhaul>} */
@@ -213,6 +201,8 @@ export class Reelhaul extends EventTarget {
             await this.#spool.ask('open', { meta, live: false });
             await this.#spool.ask('copy', { rec: meta.rec, blob: file });
             await this.#spool.ask('seal', { rec: meta.rec, durationMs: 0 });
+            const { priority, method } = options;
+            if (priority || method) await this.#command('choose', meta.rec, { priority, method });
             await this.accept(meta.rec);
         } catch (error) {
             await this.discard(meta.rec);
@@ -234,11 +224,21 @@ export class Reelhaul extends EventTarget {
     retry(id) { this.#tell({ type: 'retry', upload: id }); }
     retryFailed() { this.retry(''); }
 
-    /** @param {number} bytesPerSecond 0 = no limit */
-    setLimit(bytesPerSecond) {
-        this.#limit = bytesPerSecond;
-        this.#tell({ type: 'limit', bytesPerSecond });
+    /** Of all uploads together: a number of bytes per second, a share of what the link was measured to carry, or the
+     * lower of both. 0 or nothing: no limit. @param {number|import('./types.js').Limit} limit */
+    setLimit(limit) {
+        this.#limit = limitOf(limit);
+        const { bytesPerSecond = 0, percent = 0 } = this.#limit;
+        this.#tell({ type: 'limit', bytesPerSecond, percent });
     }
+
+    /** What comes before what: kept with the upload. @param {string} id @param {import('./types.js').Priority} priority
+     * @returns {Promise<void>} */
+    setPriority(id, priority) { return this.#command('choose', id, { priority }); }
+
+    /** How it is sent: never both for one upload; what went the other way is begun anew. Rejects for one that is over.
+     * @param {string} id @param {import('./types.js').Method} method @returns {Promise<void>} */
+    setMethod(id, method) { return this.#command('choose', id, { method }); }
 
     /** Which screen the person sees; mode 'hybrid' sends only on instructions, countdown, complete.
      * @param {Screen} screen */
@@ -260,6 +260,14 @@ export class Reelhaul extends EventTarget {
     /** @returns {Summary} */
     getSummary() { return summarize(this.#uploads); }
 
+    /** Whether our server is there, as far as the uploader knows. @returns {import('./types.js').ConnectionState} */
+    get connection() { return this.#connection; }
+
+    /** Where it runs and where it keeps. */
+    get hosting() {
+        return { uploader: this.#place?.kind ?? null, spool: this.#spoolKind, lasting: this.#spoolKind !== 'memory' };
+    }
+
     /** Everything is on the server: there is nothing left to wait for. */
     get safe() {
         const open = (/** @type {UploadSnapshot} */ u) => u.state !== 'completed' && u.state !== 'cancelled';
@@ -269,6 +277,7 @@ export class Reelhaul extends EventTarget {
     /** Closing the tab loses no byte: nothing is being recorded or copied, all is durable on this device. */
     get stored() {
         const done = (/** @type {Recording} */ r) => r.durable && r.state === 'stopped';
+        if (this.#spoolKind === 'memory' && this.#uploads.some(({ state }) => state !== 'completed')) return false;
         return this.#copying === 0 && [...this.#recordings.values()].every(done);
     }
 
@@ -311,37 +320,81 @@ export class Reelhaul extends EventTarget {
     close() {
         this.#closing.abort();
         this.#channel?.close();
-        for (const worker of this.#workers) worker.terminate();
+        this.#place?.end();
+        for (const end of this.#ends) end();
     }
 
     async #start() {
-        const { tenant = '', subject = '', policy = 'never-give-up', spool: force } = this.#options;
-        const { keepLocal = 'until-proven', orphans = 'accept', logLevel: level = 'off' } = this.#options;
+        const { tenant = '', subject = '', logLevel = 'off', spool: force } = this.#options;
         const partition = await partitionOf(this.server, tenant, subject);
         this.#partition = partition;
         this.#channel = new BroadcastChannel(`reelhaul:${partition}`);
         this.#channel.onmessage = ({ data }) => this.#hear(data);
-        const { port1, port2 } = new MessageChannel();
-        const { kind } = await this.#spool.ask('init', { partition, force, port: port1 }, [port1]);
-        this.#spoolKind = kind;
-        this.#uploads = await this.#uploader.ask('init', {
-            partition, server: this.server, policy, overrides: { keep: KEEP[keepLocal] }, force, orphans,
-            level, port: port2,
-        }, [port2]);
+        this.#ends.push(await hold(`tab:${this.#tab}`));
+        const place = await startSpool(force);
+        this.#ends.push(place.end);
+        this.#spool = new Rpc(place.port, (type, message) => this.#recordings.get(message.rec)?.hear(type, message));
+        this.#spoolKind = (await this.#spool.ask('init', { partition, force })).kind;
+        await this.#meetUploader();
         const { signal } = this.#closing;
         for (const type of ['online', 'offline']) {
             addEventListener(type, () => void this.#network(), { signal });
         }
         void this.#command('hello');
-        if (level === 'off') return;
+        if (logLevel === 'off') return;
         console.table(this.#uploads.map(({ id, state, reason, percent }) => ({ id, state, reason, percent })));
+    }
+
+    /** The uploader of this tab, and another one when it died: what was asked of the first is asked again. */
+    async #meetUploader() {
+        const { signal } = this.#closing;
+        for (;;) {
+            const place = await startUploader(this.#partition, this.#options.host, this.#spoolKind);
+            if (signal.aborted) return place.end();
+            this.#place = place;
+            if (this.#uploader) this.#uploader.rebind(place.port);
+            else this.#uploader = new Rpc(place.port, (type) => this.#asked(type));
+            const lost = place.lock ? ended(place.lock, signal) : new Promise(() => {});
+            const told = await Promise.race([this.#introduce(), lost.then(() => null, () => null)]);
+            if (!told) continue;
+            lost.then(() => {
+                log('warn', 'the uploader ended', place.kind);
+                return this.#meetUploader();
+            }).catch((error) => signal.aborted || log('error', 'no uploader', error));
+            if (this.#uploads.length === 0) this.#uploads = told.uploads;
+            if (told.alone) this.#carried = told.uploads.filter(isUnderWay).length;
+            return this.#uploader.repeat();
+        }
+    }
+
+    /** @returns {Promise<any>} */
+    #introduce() {
+        const { policy = 'never-give-up', keepLocal = 'until-proven', orphans = 'accept' } = this.#options;
+        const { logLevel: level = 'off', onlineCheck } = this.#options;
+        const { port1, port2 } = new MessageChannel();
+        this.#spool.tell('uploader', { port: port1 }, [port1]);
+        return this.#uploader.ask('init', {
+            tab: this.#tab, partition: this.#partition, server: this.server, policy,
+            overrides: { keep: KEEP[keepLocal] }, kinds: [this.#spoolKind], orphans, level,
+            asksOnline: onlineCheck !== undefined, port: port2,
+        }, [port2]);
+    }
+
+    /** The uploader's questions. @param {string} type @returns {any} */
+    #asked(type) {
+        const { getToken, subject = '', onlineCheck } = this.#options;
+        if (type === 'token') return getToken?.(subject) ?? '';
+        if (type === 'online') return onlineCheck?.() ?? null;
+        if (type === 'leader') return this.#newLeader();
+        return undefined;
     }
 
     /** The leader's word; an older leader's is not heard any more. @param {any} message */
     #hear(message) {
         if (message.type === 'announced') this.#emit('session', { id: message.session, announced: true });
         if (message.type !== 'snapshot') return;
-        const { epoch, seq, uploads, resumed } = message;
+        const { epoch, seq, uploads, connection, format = 1 } = message;
+        if (format > FORMAT) return;
         if (epoch < this.#seen.epoch || (epoch === this.#seen.epoch && seq <= this.#seen.seq)) return;
         this.#seen = { epoch, seq };
         const before = new Map(this.#uploads.map((upload) => [upload.id, upload]));
@@ -350,8 +403,12 @@ export class Reelhaul extends EventTarget {
             const old = before.get(upload.id);
             if (old?.state !== upload.state || old.reason !== upload.reason) this.#emit('upload', upload);
         }
+        const resumed = message.resumed || this.#carried;
         if (resumed > 0 && !this.#resumed) this.#emit('resuming', { count: resumed });
         if (resumed > 0) this.#resumed = true;
+        const was = this.#connection;
+        this.#connection = connection ?? 'online';
+        if (was !== this.#connection) this.#emit('connection', { state: this.#connection });
         this.#emit('change', { uploads: this.#uploads, summary: this.getSummary() });
         this.#changed();
     }
@@ -359,14 +416,15 @@ export class Reelhaul extends EventTarget {
     /** What a new leader cannot read from storage. */
     #newLeader() {
         void this.#network();
-        if (this.#limit > 0) this.setLimit(this.#limit);
+        if (this.#limit.bytesPerSecond || this.#limit.percent) this.setLimit(this.#limit);
         if (this.#held) void this.#command('hold', true);
     }
 
     async #network() {
         const { onlineCheck } = this.#options;
         const up = onlineCheck ? await onlineCheck() : navigator.onLine;
-        this.#tell({ type: 'network', up });
+        const { saveData = false, type = '' } = /** @type {any} */ (navigator).connection ?? {};
+        void this.#command('network', { up, metered: saveData || type === 'cellular' });
     }
 
     /** @returns {'background'|'blocking'|'hybrid'} */
@@ -404,6 +462,14 @@ export class Reelhaul extends EventTarget {
     #emit(type, detail) {
         this.dispatchEvent(new CustomEvent(type, { detail }));
     }
+}
+
+/** @param {UploadSnapshot} upload */
+const isUnderWay = ({ accepted, state }) => accepted && ['pending', 'uploading', 'paused'].includes(state);
+
+/** @param {number|import('./types.js').Limit} limit @returns {import('./types.js').Limit} */
+function limitOf(limit) {
+    return typeof limit === 'number' ? { bytesPerSecond: limit } : { ...limit };
 }
 
 /** Throws TypeError for what the server would refuse anyway: better now than after the recording.

@@ -10,16 +10,31 @@
  *   onmessage: ((event: MessageEvent) => void)|null}} Port */
 
 export class Rpc {
-    /** @type {Map<number, {resolve: (value: any) => void, reject: (error: Error) => void}>} */
+    /** @type {Map<number, {message: object, again: boolean, resolve: (value: any) => void,
+     *   reject: (error: Error) => void}>} */
     #waiting = new Map();
     #next = 1;
     #port;
+    #answer;
 
     /** @param {any} port @param {(type: string, message: any) => any} answer its result (or what it
      *   resolves to) is the answer, if one was asked for */
     constructor(port, answer) {
         this.#port = /** @type {Port} */ (port);
-        this.#port.onmessage = ({ data }) => void this.#hear(data, answer);
+        this.#answer = answer;
+        this.#port.onmessage = ({ data }) => void this.#hear(data);
+    }
+
+    /** The other side died and another stands in. @param {any} port */
+    rebind(port) {
+        this.#port.onmessage = null;
+        this.#port = /** @type {Port} */ (port);
+        this.#port.onmessage = ({ data }) => void this.#hear(data);
+    }
+
+    /** Asks again what was not answered, except what carried ports. */
+    repeat() {
+        for (const { message, again } of this.#waiting.values()) if (again) this.#port.postMessage(message, []);
     }
 
     /** @param {string} type @param {object} [message] @param {Transferable[]} [transfer] */
@@ -31,8 +46,9 @@ export class Rpc {
     ask(type, message = {}, transfer = []) {
         const call = this.#next++;
         return new Promise((resolve, reject) => {
-            this.#waiting.set(call, { resolve, reject });
-            this.#port.postMessage({ ...message, type, call }, transfer);
+            const asked = { ...message, type, call };
+            this.#waiting.set(call, { message: asked, again: transfer.length === 0, resolve, reject });
+            this.#port.postMessage(asked, transfer);
         });
     }
 
@@ -42,8 +58,8 @@ export class Rpc {
         this.#waiting.clear();
     }
 
-    /** @param {any} data @param {(type: string, message: any) => any} answer */
-    async #hear(data, answer) {
+    /** @param {any} data */
+    async #hear(data) {
         if (data.type === 'answer') {
             const waiting = this.#waiting.get(data.call);
             this.#waiting.delete(data.call);
@@ -52,7 +68,7 @@ export class Rpc {
             return;
         }
         try {
-            const value = await answer(data.type, data);
+            const value = await this.#answer(data.type, data);
             if (data.call) this.#port.postMessage({ type: 'answer', call: data.call, value }, []);
         } catch (error) {
             const { name, message } = /** @type {Error} */ (error);

@@ -135,6 +135,13 @@ export class IdbSpool {
     }
 
     /** @param {string} rec @returns {Promise<Found|null>} */
+    async salvage(rec) {
+        const found = await this.read(rec);
+        if (!found || found.sealed || found.verdict !== 'ok') return found;
+        return { ...found, sealed: true, crc64: wholeCrc(found.segments, this.#crc) };
+    }
+
+    /** @param {string} rec @returns {Promise<Found|null>} */
     async recover(rec) {
         const found = await this.read(rec);
         if (!found || found.sealed || found.verdict !== 'ok') return found;

@@ -23,6 +23,12 @@ import { LIVE_BYTES, LIVE_MS, SEGMENT_BYTES, split, wholeCrc } from './spool.js'
 
 const JOURNAL_AHEAD_BYTES = journal.RECORD_BYTES * 128;
 
+/** Dedicated workers have them, no other place. @returns {boolean} */
+export function hasSyncHandles() {
+    return typeof FileSystemFileHandle !== 'undefined'
+        && 'createSyncAccessHandle' in FileSystemFileHandle.prototype;
+}
+
 /** @param {number} seg */
 const nameOf = (seg) => `seg-${String(seg).padStart(6, '0')}`;
 
@@ -262,26 +268,43 @@ export class OpfsSpool {
         };
     }
 
+    /** Cut to what is durable, without writing: hosts of the uploader have no sync handles, and another may be
+     * reading. @param {string} rec @returns {Promise<Found|null>} */
+    async salvage(rec) {
+        const found = await this.read(rec);
+        if (!found || found.sealed || found.verdict !== 'ok') return found;
+        const dir = /** @type {FileSystemDirectoryHandle} */ (await this.#dir(rec));
+        const records = await this.#sound(dir, await this.#records(dir));
+        const open = journal.segmentsOf(records, this.#crc);
+        const segments = open.map((segment) => ({ ...segment, closed: true }));
+        const size = records.reduce((sum, record) => sum + record.length, 0);
+        const tail = open.find((segment) => !segment.closed)?.seg;
+        return { ...found, segments, size, tail, sealed: true, crc64: wholeCrc(segments, this.#crc) };
+    }
+
+    /** @param {FileSystemDirectoryHandle} dir */
+    async #records(dir) {
+        const file = await (await dir.getFileHandle('journal')).getFile();
+        return journal.scan(new Uint8Array(await file.arrayBuffer()), this.#crc).records;
+    }
+
     /** @param {string} rec @returns {Promise<Found|null>} */
     async recover(rec) {
-        const found = await this.read(rec);
+        const before = await this.read(rec);
         const dir = await this.#dir(rec);
         if (!dir) return null;
-        if (!found) {
+        if (!before) {
             // The tab died between making the folder and its first journal: nothing was recorded yet.
             await this.#root.removeEntry(rec, { recursive: true });
             return null;
         }
-        if (found.sealed || found.verdict !== 'ok') return found;
-        const entry = await dir.getFileHandle('journal');
-        const file = await entry.getFile();
-        const { records } = journal.scan(new Uint8Array(await file.arrayBuffer()), this.#crc);
-        const kept = await this.#sound(dir, records);
+        if (before.sealed || before.verdict !== 'ok' || !hasSyncHandles()) return this.salvage(rec);
+        const kept = await this.#sound(dir, await this.#records(dir));
         const segments = journal.segmentsOf(kept, this.#crc);
         const size = kept.reduce((sum, record) => sum + record.length, 0);
         const crc64 = wholeCrc(segments, this.#crc);
         const seal = { kind: journal.SEAL, seq: kept.length, seg: 0, offset: 0, length: size, crc64 };
-        const handle = await entry.createSyncAccessHandle();
+        const handle = await (await dir.getFileHandle('journal')).createSyncAccessHandle();
         try {
             // The seal first, the cut after it: a crash between them leaves a sealed journal with a tail
             // of zeros or of records that the seal does not continue; both end the scan.

@@ -14,7 +14,8 @@ export type UploadState = 'pending' | 'uploading' | 'paused' | 'completed' | 'fa
 /** Why an upload is in its state; '' when there is nothing to add. */
 export type UploadReason =
     | '' | 'recording' | 'review' | 'offline' | 'backoff' | 'user' | 'quota' | 'unauthorized' | 'mode' | 'refused'
-    | 'gone' | 'conflict' | 'source_lost' | 'exhausted' | 'server_full' | 'finishing' | 'waiting' | 'damaged';
+    | 'gone' | 'conflict' | 'source_lost' | 'exhausted' | 'server_full' | 'finishing' | 'waiting' | 'damaged'
+    | 'metered' | 'method' | 'delegated';
 
 /** One upload as the UI sees it. A plain object, safe to keep. */
 export interface UploadSnapshot {
@@ -50,6 +51,8 @@ export interface UploadSnapshot {
     attempts: number;
     /** a sentence for people, '' when fine */
     error: string;
+    priority: Priority;
+    method: Method;
     /** where the finished video is, '' until completed */
     url: string;
     /** the local copy is still whole (export() works) */
@@ -80,6 +83,21 @@ export interface Take {
     durationMs: number;
 }
 
+/** live: before all others; manual: behind them. */
+export type Priority = 'normal' | 'live' | 'manual';
+/** How an upload is sent. Never both for one upload. */
+export type Method = 'chunks' | 'tus';
+export interface Limit {
+    bytesPerSecond?: number;
+    /** of the measured uplink, 1..100 */
+    percent?: number;
+}
+/** portal: somebody else answers, as where one signs in to a network first. */
+export type ConnectionState = 'online' | 'offline' | 'no-server' | 'portal';
+/** Where the uploader runs. */
+export type HostKind = 'shared' | 'dedicated' | 'service' | 'page';
+export type SpoolKind = 'opfs' | 'idb' | 'memory';
+
 export type PolicyName = 'never-give-up' | 'sequential' | 'live' | 'form' | 'patient' | 'bulk';
 export type Mode = 'background' | 'blocking' | 'hybrid' | 'auto';
 export type LogLevel = 'off' | 'error' | 'warn' | 'info' | 'debug';
@@ -102,15 +120,21 @@ export interface OpenOptions {
     getToken?: (subject: string) => string | Promise<string>;
     /** overrides navigator.onLine; asked on online/offline events */
     onlineCheck?: () => Promise<boolean>;
-    /** bytes per second, 0 = no limit */
-    limit?: number;
+    /** bytes per second, 0 = no limit; see setLimit() */
+    limit?: number | Limit;
     /** default 'off' */
     logLevel?: LogLevel;
     /** takes whose tab died before they were judged: upload them (default), or leave them in reason 'review'
      * for accept() or discard() */
     orphans?: 'accept' | 'ask';
     /** force a spool (tests); default: OPFS where it works */
-    spool?: 'opfs' | 'idb';
+    spool?: SpoolKind;
+    /** force a place for the uploader (tests); default: the best that this browser has */
+    host?: HostKind;
+    /** uploads may finish when no page is open (service worker, Background Sync); default true */
+    background?: boolean;
+    /** Periodic Background Sync, ms between visits (browsers give 12 h or more); default 0: off */
+    periodicSyncMs?: number;
 }
 
 export interface FileOptions {
@@ -120,6 +144,8 @@ export interface FileOptions {
     promptId?: string;
     /** JSON; sent with init */
     metadata?: Record<string, unknown>;
+    priority?: Priority;
+    method?: Method;
 }
 
 export interface RecordOptions extends FileOptions {
@@ -199,6 +225,8 @@ export interface Found {
     /** of the whole; meaningful when sealed */
     crc64: bigint;
     durationMs: number;
+    /** the segment that was still open, where the journal could not be sealed: to be freed with the whole only */
+    tail?: number;
 }
 
 export interface Writer {
@@ -215,11 +243,13 @@ export interface Writer {
 }
 
 export interface Spool {
-    kind: 'opfs' | 'idb';
+    kind: SpoolKind;
     list(): Promise<string[]>;
     read(rec: string): Promise<Found | null>;
     create(meta: Meta, live: boolean): Promise<Writer>;
-    /** Under the lock: cuts to what is durable and seals. */
+    /** As recover() would leave it; writes nothing. */
+    salvage(rec: string): Promise<Found | null>;
+    /** Under the lock: cuts to what is durable, and seals where it can. */
     recover(rec: string): Promise<Found | null>;
     /** File-backed where there are files. Rejects with NotFoundError if a byte is missing. */
     blob(rec: string, segments: Segment[], offset: number, length: number): Promise<Blob>;
@@ -264,6 +294,8 @@ export interface TakeRow {
     local: boolean;
     /** as last seen, shown until the engine runs */
     last: Snapshot | null;
+    /** what a person chose */
+    choice?: { priority?: Priority; method?: Method };
 }
 
 /** A session that the server has still to be told of. */
@@ -315,21 +347,39 @@ export interface Host {
     ledger: Ledger;
     /** a fresh bearer token, '' for none */
     token(): Promise<string>;
+    /** what a page says of the network; null: nothing */
+    online(): Promise<boolean | null>;
+    /** the ledger says that another took over */
+    lost(): void;
     /** asks the owner of a recording */
     forget(rec: string, segs: number[]): void;
     /** to every page of the partition */
     publish(message: object): void;
 }
 
-/** What the uploader worker is told at its start. */
-export interface UploaderOptions {
+/** What an uploader needs to run without a page; in the ledger. */
+export interface Config {
     partition: string;
     server: string;
     policy: string;
     overrides: Record<string, number>;
-    force?: 'opfs' | 'idb';
     orphans: 'accept' | 'ask';
+    /** spools that were used here */
+    kinds: SpoolKind[];
+    /** the last bearer token that a page gave, so that its uploads can be finished without it */
+    bearer?: string;
+    /** wall clock, ms */
+    openedAt: number;
+}
+
+/** What the uploader is told by a page at its start. */
+export interface UploaderOptions extends Omit<Config, 'openedAt' | 'bearer'> {
+    /** its lock `tab:<tab>` is held while the page lives */
+    tab: string;
+    /** the page has an onlineCheck */
+    asksOnline: boolean;
     level: LogLevel;
+    /** to the tab's spool */
     port: MessagePort;
 }
 

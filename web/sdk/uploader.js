@@ -14,6 +14,8 @@
 
 import { Announcer } from './announcer.js';
 import { BrainError } from './brain.js';
+import { Connection, isOurs } from './connection.js';
+import { ended } from './locks.js';
 import { log } from './log.js';
 import { exchange } from './transport.js';
 import { view } from './view.js';
@@ -31,7 +33,6 @@ import { view } from './view.js';
 /** @typedef {import('./types.js').UploadTake} Take */
 
 const SNAPSHOT_MS = 250;
-const FORMAT = 1;
 
 /** @param {Meta} meta @returns {TakeRow} */
 export function rowOf(meta) {
@@ -54,10 +55,17 @@ export class Uploader {
     #holders = new Set();
     /** @type {Set<string>} tokens that were refused */
     #spurned = new Set();
+    #metered = false;
     #epoch = 0;
     #seq = 0;
     #bearer = '';
     #pumping = false;
+    /** Another leads, or will: nothing is sent or written any more. */
+    #ended = false;
+    #ending = new AbortController();
+    /** @type {() => void} */
+    #idle = () => {};
+    #connection;
     /** @type {ReturnType<typeof setTimeout>|undefined} */
     #alarm;
     /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -68,6 +76,7 @@ export class Uploader {
     constructor(host) {
         this.#host = host;
         this.#announcer = new Announcer(host, () => this.#bearer);
+        this.#connection = new Connection(host.server, () => host.online(), (up) => this.#connected(up));
     }
 
     /** Asks for a snapshot. @returns {{epoch: number, seq: number}} the first that knows all of now */
@@ -92,10 +101,37 @@ export class Uploader {
             if (!recs.includes(rec)) await this.#bodiless(rec, take);
         }
         await this.#askToken();
+        if (this.#ended) return;
         this.#tell({ type: 'leader', ...writer });
+        this.#connection.begin();
         void this.#announcer.all();
         this.publishSoon();
         await this.#pump();
+    }
+
+    /** Ends decently, while the lock is still held. */
+    async stop() {
+        if (this.#ended) return;
+        this.#tell({ type: 'leader_lost' });
+        if (this.#pumping) await new Promise((resolve) => { this.#idle = () => resolve(undefined); });
+        await this.#pump();
+        this.abandon();
+    }
+
+    /** Ends at once: the lock is another's. */
+    abandon() {
+        this.#ended = true;
+        this.#connection.end();
+        clearTimeout(this.#alarm);
+        clearTimeout(this.#publishing);
+        this.#ending.abort();
+        for (const control of this.#requests.values()) control.abort();
+        this.#requests.clear();
+    }
+
+    /** So long it may go on. @param {number} ms */
+    left(ms) {
+        void this.tell({ type: 'left', ms });
     }
 
     /* ---- what the owners of recordings say; all of it may be said twice ---- */
@@ -180,8 +216,42 @@ export class Uploader {
      * @param {BrainEvent} event */
     async tell(event) {
         this.#tell(event);
-        if (event.type === 'retry') await this.#refresh(); // a person who signed in again presses this
-        if (event.type === 'retry' || (event.type === 'network' && event.up)) void this.#announcer.all();
+        if (event.type === 'retry') {
+            await this.#refresh(); // a person who signed in again presses this
+            void this.#announcer.all();
+        }
+        await this.#pump();
+    }
+
+    /** What a page says of the network. @param {{up: boolean, metered: boolean}} word */
+    network({ up, metered }) {
+        this.#metered = metered;
+        this.#connection.hint(up);
+    }
+
+    /** Somebody wants it to go on now. */
+    async process() {
+        if (this.#connection.state === 'online') await this.#connected(true);
+        else this.#connection.hint(true);
+    }
+
+    /** What a person chose for one upload: it is kept with the take. @param {string} rec
+     * @param {{priority?: import('./brain.js').Priority, method?: import('./types.js').Method}} choice */
+    async choose(rec, choice) {
+        const take = this.#take(rec);
+        take.row.choice = { ...take.row.choice, ...choice };
+        await this.#host.ledger.putTakes([take.row]);
+        if (take.added && choice.priority) this.#tell({ type: 'priority', upload: rec, priority: choice.priority });
+        if (take.added && choice.method) this.#tell({ type: 'method', upload: rec, name: choice.method });
+        this.publishSoon();
+        await this.#pump();
+    }
+
+    /** @param {boolean} up */
+    async #connected(up) {
+        this.#tell({ type: 'network', up, metered: this.#metered });
+        if (up) void this.#announcer.all();
+        this.publishSoon();
         await this.#pump();
     }
 
@@ -189,7 +259,7 @@ export class Uploader {
     async hold(tab, held) {
         if (held && !this.#holders.has(tab)) {
             // A tab that dies holds nobody up: its own lock is free then.
-            void navigator.locks.request(`tab:${tab}`, () => this.hold(tab, false));
+            void ended(`tab:${tab}`, this.#ending.signal).then(() => this.hold(tab, false), () => {});
         }
         if (held) this.#holders.add(tab);
         else this.#holders.delete(tab);
@@ -225,12 +295,13 @@ export class Uploader {
     #watch(rec) {
         if (this.#watched.has(rec)) return;
         this.#watched.add(rec);
-        navigator.locks.request(`rec:${rec}`, async () => {
+        navigator.locks.request(`rec:${rec}`, { signal: this.#ending.signal }, async () => {
             this.#watched.delete(rec);
+            if (this.#ended) return;
             await this.#freed(rec);
             this.publishSoon();
             await this.#pump();
-        }).catch((error) => log('error', 'recovery', rec, error));
+        }).catch((error) => this.#ended || this.#troubled(error));
     }
 
     /** A recording without owner; its lock is ours. @param {string} rec */
@@ -252,7 +323,7 @@ export class Uploader {
             return;
         }
         const found = before?.sealed ? before : await spool.recover(rec);
-        if (!found) return;
+        if (!found || this.#ended) return;
         const take = known ?? newTake(rowOf(found.meta));
         this.#takes.set(rec, take);
         take.row.size = found.size;
@@ -261,6 +332,8 @@ export class Uploader {
         await ledger.putTakes([take.row]);
         for (const segment of found.segments) take.segments.set(segment.seg, { ...segment, closed: true });
         for (const seg of found.gone) take.gone.add(seg);
+        // Without it a journal that could not be sealed would be cut shorter the next time: it goes with the whole.
+        if (found.tail !== undefined) take.gone.add(found.tail);
         take.sealed = { size: found.size, crc64: found.crc64 };
         this.#informs(take);
     }
@@ -284,7 +357,7 @@ export class Uploader {
         const upload = take.row.rec;
         const waits = !take.row.accepted && !this.#host.eager;
         if (take.trouble || take.row.discarded || waits) return this.publishSoon();
-        if (!take.added) take.added = this.#tell({ type: 'added', upload });
+        if (!take.added) this.#adds(take);
         for (let next = take.segments.get(take.toldSegments); next && take.added;
             next = take.segments.get(take.toldSegments)) {
             const { offset, length, crc64 } = next;
@@ -298,10 +371,20 @@ export class Uploader {
         void this.#pump();
     }
 
+    /** @param {Take} take */
+    #adds(take) {
+        const { rec: upload, choice } = take.row;
+        take.added = this.#tell({ type: 'added', upload, priority: choice?.priority });
+        if (!take.added) return;
+        if (choice?.priority) this.#tell({ type: 'priority', upload, priority: choice.priority });
+        if (choice?.method) this.#tell({ type: 'method', upload, name: choice.method });
+    }
+
     /* ---- the engine ---- */
 
     /** @param {BrainEvent} event @returns {boolean} false: the engine refused it */
     #tell(event) {
+        if (this.#ended) return false;
         try {
             this.#host.brain.tell(event);
             return true;
@@ -314,16 +397,25 @@ export class Uploader {
 
     /** Obeys until there is nothing to do. One at a time: a record is durable before what follows it. */
     async #pump() {
-        if (this.#pumping) return;
+        if (this.#pumping || this.#ended) return;
         this.#pumping = true;
         try {
-            for (let actions = this.#host.brain.drain(); actions.length > 0;
+            for (let actions = this.#host.brain.drain(); actions.length > 0 && !this.#ended;
                 actions = this.#host.brain.drain()) {
                 await this.#obeyAll(actions);
             }
+        } catch (error) {
+            this.#troubled(error);
         } finally {
             this.#pumping = false;
+            this.#idle();
         }
+    }
+
+    /** @param {unknown} error */
+    #troubled(error) {
+        log('error', 'uploader', error);
+        if (error instanceof DOMException && error.name === 'StaleError') this.#host.lost();
     }
 
     /** @param {BrainAction[]} actions */
@@ -463,14 +555,22 @@ export class Uploader {
                 body: bodyOf(request.body, source), signal: control.signal,
                 progress: (bytes) => void this.#progress(token, bytes),
             });
-            if (!this.#requests.delete(token)) return;
+            if (!this.#requests.has(token)) return;
+            if (!isOurs(reply) && !await this.#connection.reached()) {
+                throw new DOMException('the answer is not our server\'s', 'NetworkError');
+            }
+            if (!this.#requests.delete(token) || this.#ended) return;
+            this.#connection.heard();
             if (reply.status === 401) this.#spurned.add(bearer);
             if (take) await this.#learn(take, reply);
             const { outcome } = brain.response(action, reply.status, reply.headers);
             log('debug', action.kind, upload, offset, length, reply.status, outcome);
         } catch (error) {
-            if (!this.#requests.delete(token)) return; // aborted by the engine: no event is owed
+            if (!this.#requests.has(token)) return; // aborted by the engine: no event is owed
             log('info', action.kind, upload, offset, length, error);
+            // An outage is told first: then this counts as no attempt, where the policy has it so.
+            if (!await unreadable(error, null)) await this.#connection.reached();
+            if (!this.#requests.delete(token)) return;
             this.#tell({ type: 'broken', token });
             if (await unreadable(error, source)) this.#tell({ type: 'source_lost', upload });
         }
@@ -501,7 +601,7 @@ export class Uploader {
 
     /** At most four a second. */
     publishSoon() {
-        if (this.#publishing !== undefined) return;
+        if (this.#publishing !== undefined || this.#ended) return;
         const wait = Math.max(0, this.#publishedAt + SNAPSHOT_MS - performance.now());
         this.#publishing = setTimeout(() => this.#publish(), wait);
     }
@@ -515,13 +615,16 @@ export class Uploader {
             const { recording, trouble } = take;
             const last = [...take.segments.values()].at(-1);
             const spooled = last ? last.offset + last.length : 0;
-            uploads.push(view(take.row, take.snapshot, { recording, trouble, spooled }));
+            uploads.push(view(take.row, take.snapshot, {
+                recording, trouble, spooled, connection: this.#connection.state,
+            }));
         }
         uploads.sort((a, b) => (a.id < b.id ? -1 : 1));
         const resumed = [...this.#takes.values()]
             .filter(({ snapshot }) => snapshot?.resumed && isUnderWay(snapshot)).length;
         this.#host.publish({
-            type: 'snapshot', format: FORMAT, epoch: this.#epoch, seq: ++this.#seq, uploads, resumed,
+            type: 'snapshot', epoch: this.#epoch, seq: ++this.#seq, uploads, resumed,
+            connection: this.#connection.state,
         });
     }
 }

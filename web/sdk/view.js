@@ -15,12 +15,13 @@ const REASONS = {
     none: '', waiting: 'waiting', not_leader: 'waiting', held: 'mode', quota: 'server_full',
     auth: 'unauthorized', bytes_missing: 'source_lost', rejected: 'refused', attempts: 'exhausted',
     set_aside: 'exhausted', superseded: 'conflict', expired: 'gone', malformed: 'backoff',
-    metered: 'waiting', method: 'waiting',
 };
 
 /** @type {Partial<Record<UploadReason, string>>} */
 const SENTENCES = {
     offline: 'No connection. Uploading goes on by itself when it is back.',
+    metered: 'Waiting for a connection that is not metered.',
+    method: 'Waiting for the other way of uploading that was chosen.',
     backoff: 'The server could not be reached. Trying again soon.',
     server_full: 'The server has no room at the moment. Trying again later.',
     unauthorized: 'Please sign in again to go on uploading.',
@@ -32,8 +33,15 @@ const SENTENCES = {
     damaged: 'The recording on this device is damaged or was made by a newer version; it was left as it is.',
 };
 
+/** Why it is offline, where that is known better. @type {Record<string, string>} */
+const CONNECTIONS = {
+    portal: 'This network asks to sign in first. Uploading goes on by itself afterwards.',
+    'no-server': 'The server cannot be reached. Uploading goes on by itself when it is back.',
+};
+
 /** @param {TakeRow} row @param {Snapshot|null} snapshot the engine's, else the row's last is shown
- * @param {{recording: boolean, trouble: UploadReason, spooled: number}} now @returns {UploadSnapshot} */
+ * @param {{recording: boolean, trouble: UploadReason, spooled: number, connection?: string}} now
+ * @returns {UploadSnapshot} */
 export function view(row, snapshot, now) {
     const { meta } = row;
     const seen = snapshot ?? row.last;
@@ -44,6 +52,8 @@ export function view(row, snapshot, now) {
     const judged = row.accepted || now.recording; // a take under review that is up has nothing left to do
     const state = !judged && bytes === total && seen?.state === 'uploading' ? 'pending' : seen?.state;
     const sent = Math.min(total, Math.max(bytes, seen?.sent ?? 0));
+    const where = reason === 'offline' ? CONNECTIONS[now.connection ?? ''] : '';
+    const error = where || SENTENCES[reason] || '';
     return {
         id: row.rec, uploadId: row.uploadId, sessionId: meta.sessionId, videoId: meta.videoId,
         promptId: meta.promptId, name: meta.name, mimeType: meta.mimeType, createdAt: meta.createdAt,
@@ -52,7 +62,8 @@ export function view(row, snapshot, now) {
         percent: completed ? 100 : total > 0 ? Math.min(99.9, (sent / total) * 100) : 0,
         speed: state === 'uploading' && seen ? seen.speed : 0,
         remainingMs: state === 'uploading' && seen ? seen.remaining : null,
-        attempts: seen?.attempts ?? 0, error: SENTENCES[reason] ?? '', url: row.url, local: row.local,
+        attempts: seen?.attempts ?? 0, error, url: row.url, local: row.local,
+        priority: row.choice?.priority ?? 'normal', method: row.choice?.method ?? 'chunks',
     };
 }
 

@@ -47,6 +47,7 @@ export class FakeServer {
     /** Does what was asked and loses the answer. @type {(entry: Entry) => boolean} */ lose = () => false;
     /** Participant by session. @type {Map<string, string>} */ sessions = new Map();
     /** Answers with this status instead. @type {(entry: Entry) => number|null} */ refuse = () => null;
+    /** When /health was asked. @type {number[]} */ checks = [];
     generation = randomUUID();
     #server = createServer((request, answer) => void this.#serve(request, answer));
 
@@ -78,6 +79,10 @@ export class FakeServer {
             authorization: text(request, 'authorization'),
         };
         if (this.down && !path.startsWith('/api/')) return void request.socket.destroy();
+        if (path === '/health') {
+            this.checks.push(Date.now());
+            return send(answer, 200, {}, { status: 'healthy' });
+        }
         if (!path.startsWith('/api/')) return this.#file(path, answer);
         this.log.push(entry);
         answer.on('finish', () => { entry.status = answer.statusCode; });
