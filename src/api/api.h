@@ -45,7 +45,7 @@ struct rh_api_config {
     const char *const *origins;
     uint64_t body_bytes_max;   /* of a part: 413 beyond; 5 GiB */
     uint64_t upload_bytes_max; /* of an upload below /files/: 413 beyond; what the vault takes */
-    bool no_informational; /* never 104: for proxies that take any 1xx for the final answer */
+    bool no_informational;     /* never 104: for proxies that take any 1xx for the final answer */
     bool behind_proxy;     /* X-Forwarded-Proto and -Host, or Forwarded, say how clients call us */
     size_t json_bytes_max; /* of a JSON body, and of a form's fields together; 64 KiB */
     /* Of a chunk part that precedes its ids and is held in memory; 1 MiB + 64 KiB. */

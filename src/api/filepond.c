@@ -124,7 +124,9 @@ void api_filepond_revert(struct rh_exchange *x)
     if (!api_resumable_remember(x))
         return;
     if (x->held_size > 0) {
-        struct rh_bytes text = rh_bytes_trim((struct rh_bytes){x->held, x->held_size});
+        struct rh_bytes text = {x->held, x->held_size};
+        while (text.size > 0 && text.data[text.size - 1] <= ' ') /* people with echo */
+            text.size--;
         if (!api_id_upload(x, text, "not_found", x->resumable->upload))
             return;
     } else if (!target(x)) {

@@ -24,6 +24,8 @@ static bool is_below_files(struct rh_bytes path)
 static bool looks_like_tus(const struct rh_exchange *x)
 {
     struct rh_bytes type;
+    if (has(x, "Upload-Complete") || has(x, "Upload-Incomplete"))
+        return false;
     if (x->method == RH_METHOD_POST)
         return has(x, "Upload-Length") || has(x, "Upload-Defer-Length") || has(x, "Upload-Concat");
     return x->method == RH_METHOD_PATCH &&

@@ -90,9 +90,34 @@ static void vault_reply(struct harness *h)
     rh_exchange_replied(h->x, reply);
 }
 
+static void vault_decides(struct harness *h)
+{
+    struct rh_vault_reply *reply = calloc(1, sizeof *reply);
+    bool grant = false;
+    assert_non_null(reply);
+    if (h->granted)
+        assert_true(h->reports > 0);
+    h->vault(h, reply, &grant);
+    if (grant) {
+        assert_false(h->granted);
+        h->granted = true;
+        h->reports = 0;
+        free(reply);
+        rh_exchange_granted(h->x, &h->grant);
+        return;
+    }
+    reply->op = 42;
+    h->waiting = false;
+    rh_exchange_replied(h->x, reply);
+}
+
 static void vault_step(struct harness *h)
 {
     assert_true(h->waiting);
+    if (h->vault != NULL) {
+        vault_decides(h);
+        return;
+    }
     if (h->asked.kind == RH_REQUEST_WRITE && h->grants && !h->granted) {
         h->granted = true;
         h->reports = 0;
@@ -102,6 +127,24 @@ static void vault_step(struct harness *h)
     if (h->granted)
         assert_int_equal(h->reports, 1);
     vault_reply(h);
+}
+
+static bool inform(void *context, uint64_t op, unsigned status, const struct rh_header *headers,
+                   size_t header_count)
+{
+    struct harness *h = context;
+    assert_int_equal(op, 42);
+    size_t at = (size_t)snprintf(h->inform, sizeof h->inform, "%u ", status);
+    for (size_t i = 0; i < header_count; i++)
+        at += (size_t)snprintf(h->inform + at, sizeof h->inform - at, "%.*s: %.*s; ",
+                               (int)headers[i].name.size, (const char *)headers[i].name.data,
+                               (int)headers[i].value.size, (const char *)headers[i].value.data);
+    assert_true(at < sizeof h->inform);
+    size_t size = strlen(h->informed);
+    assert_true(size + at + 2 < sizeof h->informed);
+    (void)snprintf(h->informed + size, sizeof h->informed - size, "%s\n", h->inform);
+    h->informs++;
+    return true;
 }
 
 /* ---- running ---- */
@@ -126,6 +169,7 @@ void harness_open(struct harness *h)
                              .ask = vault_ask,
                              .written = vault_written,
                              .random = vault_random,
+                             .inform = inform,
                              .context = h};
     h->grants = true;
     h->break_after = SIZE_MAX;
@@ -182,6 +226,9 @@ void harness_begin(struct harness *h, const char *method, const char *target, co
     assert_int_equal(rh_h1_head(&h->h1, in, &used), RH_OK);
     assert_int_equal(used, size);
     h->asks = 0;
+    h->informs = 0;
+    h->inform[0] = '\0';
+    h->informed[0] = '\0';
     h->reports = 0;
     h->waiting = false;
     h->granted = false;

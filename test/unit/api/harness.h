@@ -36,6 +36,10 @@ struct harness {
     enum rh_error write_error;
 
     /* the scripted vault */
+    /* Where set, it decides instead of all below: fills the (zeroed) reply, or says that h->grant
+     * is given first; then it is asked again when what was written is reported. */
+    void (*vault)(struct harness *h, struct rh_vault_reply *reply, bool *grant);
+    void *vault_context;
     bool grants;           /* WRITEs get `grant` */
     struct rh_grant grant; /* of one open span unless a test says otherwise */
     enum rh_reply_code code;
@@ -50,6 +54,9 @@ struct harness {
     struct rh_rng *splits; /* random feeds, also of 0 bytes */
 
     /* what happened */
+    size_t informs;      /* 1xx answers */
+    char inform[512];    /* the last: "104 Name: value; Name: value; " */
+    char informed[4096]; /* all of them, a line each */
     struct rh_exchange *x;
     size_t asks;
     struct rh_vault_request asked; /* the last; its metadata is asked_metadata */
