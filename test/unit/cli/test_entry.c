@@ -15,6 +15,33 @@ static struct rh_entry *load(struct place *p, const char *id, enum rh_entry_trou
     return entry;
 }
 
+/* A new spool with one upload whose input has just begun; `id` is its own. */
+static struct rh_entry *begin(struct place *p, char id[RH_SPOOL_ID_MAX + 1])
+{
+    place_make(p);
+    struct rh_entry *entry = make_input(p);
+    strcpy(id, entry->id);
+    return entry;
+}
+
+static void put_away(struct place *p, struct rh_entry *entry, uint8_t *bytes)
+{
+    rh_entry_free(entry);
+    place_remove(p);
+    free(bytes);
+}
+
+/* It dies, and what comes back has these bytes. */
+static struct rh_entry *comes_back(struct place *p, struct rh_entry *entry, const char *id,
+                                   uint64_t size, const uint8_t *bytes)
+{
+    rh_entry_free(entry);
+    entry = load(p, id, RH_ENTRY_FINE);
+    assert_int_equal(entry->size, size);
+    expect_bytes(entry, bytes);
+    return entry;
+}
+
 static void whole_life(void **state)
 {
     struct place p;
@@ -22,9 +49,7 @@ static void whole_life(void **state)
     uint8_t *bytes = make_bytes(size, 1);
     char id[RH_SPOOL_ID_MAX + 1];
     (void)state;
-    place_make(&p);
-    struct rh_entry *entry = make_input(&p);
-    strcpy(id, entry->id);
+    struct rh_entry *entry = begin(&p, id);
     append(entry, bytes, size);
     assert_int_equal(rh_entry_seal(entry, false), RH_OK);
     assert_int_equal(entry->size, size);
@@ -56,9 +81,7 @@ static void whole_life(void **state)
     assert_int_equal(rh_entry_end_all(entry), RH_OK);
     assert_int_equal(p.spool.bytes_held, 0);
     assert_int_not_equal(faccessat(p.spool.uploads, id, F_OK, 0), 0);
-    rh_entry_free(entry);
-    place_remove(&p);
-    free(bytes);
+    put_away(&p, entry, bytes);
 }
 
 static uint8_t *journal_of(struct place *p, const char *id, size_t *size)
@@ -86,9 +109,7 @@ static void journal_cut_at_every_byte(void **state)
     uint64_t promised[4096] = {0}; /* by the journal's size */
     size_t size;
     (void)state;
-    place_make(&p);
-    struct rh_entry *entry = make_input(&p);
-    strcpy(id, entry->id);
+    struct rh_entry *entry = begin(&p, id);
     for (size_t at = 0; at < 9000; at += 3000) {
         append(entry, bytes + at, 1000);
         append(entry, bytes + at + 1000, 2000);
@@ -145,9 +166,7 @@ static void open_segment_damaged(void **state)
         struct place p;
         char id[RH_SPOOL_ID_MAX + 1];
         char path[128];
-        place_make(&p);
-        struct rh_entry *entry = make_input(&p);
-        strcpy(id, entry->id);
+        struct rh_entry *entry = begin(&p, id);
         for (size_t at = 0; at < 3000; at += 1000)
             append(entry, bytes + at, 1000);
         rh_entry_free(entry);
@@ -160,11 +179,7 @@ static void open_segment_damaged(void **state)
             assert_int_equal(pwrite(fd, &other, 1, (off_t)cases[i].flip), 1);
         }
         close(fd);
-        entry = load(&p, id, RH_ENTRY_FINE);
-        assert_int_equal(entry->size, cases[i].left);
-        expect_bytes(entry, bytes);
-        rh_entry_free(entry);
-        place_remove(&p);
+        put_away(&p, comes_back(&p, NULL, id, cases[i].left, bytes), NULL);
     }
     free(bytes);
 }
@@ -175,9 +190,7 @@ static void forgetting_beside_an_open_segment(void **state)
     uint8_t *bytes = make_bytes(5000, 4);
     char id[RH_SPOOL_ID_MAX + 1];
     (void)state;
-    place_make(&p);
-    struct rh_entry *entry = make_input(&p);
-    strcpy(id, entry->id);
+    struct rh_entry *entry = begin(&p, id);
     append(entry, bytes, 1000);
     assert_int_equal(rh_entry_close_segment(entry), RH_OK);
     append(entry, bytes + 1000, 1000);
@@ -192,9 +205,7 @@ static void forgetting_beside_an_open_segment(void **state)
     assert_true(entry->pieces[1].held);
     assert_int_equal(entry->crc64, rh_crc64_update(0, bytes, 5000));
     expect_bytes(entry, bytes);
-    rh_entry_free(entry);
-    place_remove(&p);
-    free(bytes);
+    put_away(&p, entry, bytes);
 }
 
 static void newer_and_damaged_are_left_alone(void **state)
@@ -204,9 +215,7 @@ static void newer_and_damaged_are_left_alone(void **state)
     size_t size;
     size_t size_after;
     (void)state;
-    place_make(&p);
-    struct rh_entry *entry = make_input(&p);
-    strcpy(id, entry->id);
+    struct rh_entry *entry = begin(&p, id);
     rh_entry_free(entry);
     uint8_t *journal = journal_of(&p, id, &size);
     journal[4] = RH_JOURNAL_FORMAT + 1;
@@ -256,9 +265,7 @@ static void end_cut_short(void **state)
     rh_entry_free(found);
     entry->piece_count = 0; /* its files are gone: nothing is held */
     p.spool.bytes_held = 0;
-    rh_entry_free(entry);
-    place_remove(&p);
-    free(bytes);
+    put_away(&p, entry, bytes);
 }
 
 /* Killed at a random moment, many times: what comes back is a prefix of what was written, and at
@@ -325,9 +332,7 @@ static void refused_writes(void **state)
     char id[RH_SPOOL_ID_MAX + 1];
     size_t taken;
     (void)state;
-    place_make(&p);
-    struct rh_entry *entry = make_input(&p);
-    strcpy(id, entry->id);
+    struct rh_entry *entry = begin(&p, id);
     append(entry, bytes, 50000);
     pid_t child = fork();
     if (child == 0) {
@@ -343,13 +348,8 @@ static void refused_writes(void **state)
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    rh_entry_free(entry);
-    entry = load(&p, id, RH_ENTRY_FINE);
-    assert_int_equal(entry->size, 60000);
-    expect_bytes(entry, bytes);
-    rh_entry_free(entry);
-    place_remove(&p);
-    free(bytes);
+    entry = comes_back(&p, entry, id, 60000, bytes);
+    put_away(&p, entry, bytes);
 }
 
 /* After a failed sync the bytes are written anew from memory, into another file. */
@@ -359,9 +359,7 @@ static void written_anew(void **state)
     uint8_t *bytes = make_bytes(3000, 9);
     char id[RH_SPOOL_ID_MAX + 1];
     (void)state;
-    place_make(&p);
-    struct rh_entry *entry = make_input(&p);
-    strcpy(id, entry->id);
+    struct rh_entry *entry = begin(&p, id);
     append(entry, bytes, 1000);
     entry->open.spoiled = true; /* as a failed fdatasync leaves it */
     assert_int_equal(ftruncate(entry->open.fd, 0), 0);
@@ -370,13 +368,8 @@ static void written_anew(void **state)
     entry->open.spoiled = true;
     assert_int_equal(rh_entry_close_segment(entry), RH_OK);
     append(entry, bytes + 2000, 1000);
-    rh_entry_free(entry);
-    entry = load(&p, id, RH_ENTRY_FINE);
-    assert_int_equal(entry->size, 3000);
-    expect_bytes(entry, bytes);
-    rh_entry_free(entry);
-    place_remove(&p);
-    free(bytes);
+    entry = comes_back(&p, entry, id, 3000, bytes);
+    put_away(&p, entry, bytes);
 }
 
 /* Folders that nobody began an upload in go after an hour, not before, and not with bytes in them.

@@ -24,18 +24,30 @@ static unsigned schedule(struct bench *b, rh_ms *delays, unsigned max)
     return retries;
 }
 
+/* The whole schedule is this, and then it has failed. */
+static void expect_schedule(const char *policy, const rh_ms *table, unsigned count)
+{
+    rh_ms delays[16];
+    struct bench *b = bench_new(policy);
+    start(b, "a", 3000, 1000);
+    assert_int_equal(schedule(b, delays, 16), count);
+    assert_memory_equal(delays, table, count * sizeof *table);
+    expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_ATTEMPTS);
+    bench_free(b);
+}
+
+/* The request that has just failed is made again after so long. */
+static void expect_delay(struct bench *b, rh_ms delay_ms)
+{
+    rh_ms from = b->now;
+    assert_true(bench_until_send(b, 60000));
+    assert_int_equal(b->now - from, delay_ms);
+}
+
 static void sequential_waits_2_4_8_16_32_then_fails(void **state)
 {
     (void)state;
-    static const rh_ms table[] = {2000, 4000, 8000, 16000, 32000};
-    rh_ms delays[10];
-    struct bench *b = bench_new("sequential");
-    start(b, "a", 3000, 1000);
-    assert_int_equal(schedule(b, delays, 10), 5);
-    for (unsigned i = 0; i < 5; i++)
-        assert_int_equal(delays[i], table[i]);
-    expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_ATTEMPTS);
-    bench_free(b);
+    expect_schedule("sequential", (const rh_ms[]){2000, 4000, 8000, 16000, 32000}, 5);
 }
 
 static void sequential_counts_an_unreachable_server(void **state)
@@ -46,9 +58,7 @@ static void sequential_counts_an_unreachable_server(void **state)
     start(b, "a", 3000, 1000);
     for (unsigned i = 0; i < 5; i++) {
         tell_broken(b, find_send(b, 0)->send.token);
-        rh_ms from = b->now;
-        assert_true(bench_until_send(b, 60000));
-        assert_int_equal(b->now - from, table[i]);
+        expect_delay(b, table[i]);
     }
     tell_broken(b, find_send(b, 0)->send.token);
     expect_state(b, "a", RH_UPLOAD_FAILED, RH_REASON_ATTEMPTS);
@@ -69,9 +79,7 @@ static void live_waits_1_2_4_8_16_per_part_then_steps_aside(void **state)
         const struct rh_action *send = find_send(b, 0);
         assert_int_equal(send->send.range.offset, 0);
         answer(b, send, RH_OUTCOME_RETRY, RH_MS_NEVER);
-        rh_ms from = b->now;
-        assert_true(bench_until_send(b, 60000));
-        assert_int_equal(b->now - from, table[i]);
+        expect_delay(b, table[i]);
     }
     answer(b, find_send(b, 0), RH_OUTCOME_RETRY, RH_MS_NEVER);
     assert_false(bench_until_send(b, 60000));
