@@ -34,10 +34,11 @@ static bool budget_spend(struct rh_h2_budget *budget)
     return true;
 }
 
+/* Seen while sending, it waits for the next input: what is owed to others goes out first. */
 static int flood(struct rh_h2 *h2)
 {
     h2->flooded = true;
-    return NGHTTP2_ERR_CALLBACK_FAILURE;
+    return h2->receiving ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* ---- content ---- */
@@ -389,7 +390,11 @@ enum rh_error rh_h2_receive(struct rh_h2 *h2, uint8_t *data, size_t size, rh_ms 
     budget_refill(&h2->resets, passed_ms);
     budget_refill(&h2->controls, passed_ms);
     h2->now_ms = now_ms;
+    if (h2->flooded)
+        return give_up(h2, NGHTTP2_ERR_FLOODED);
+    h2->receiving = true;
     result = nghttp2_session_mem_recv(h2->session, data, size);
+    h2->receiving = false;
     hand_out(h2);
     if (result < 0)
         return give_up(h2, result);

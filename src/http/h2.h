@@ -29,11 +29,12 @@
 #define RH_H2_WINDOW_FIRST      (256 * 1024)      /* of a stream */
 #define RH_H2_WINDOW_LARGE      (4 * 1024 * 1024) /* of a stream that is being consumed */
 #define RH_H2_WINDOW_CONNECTION (16 * 1024 * 1024)
-#define RH_H2_CONTINUATIONS_MAX 8
+#define RH_H2_CONTINUATIONS_MAX 7
 /* Streams that end before they were answered: at once, and in the long run. */
 #define RH_H2_RESETS_MAX   200
 #define RH_H2_RESETS_A_SEC 20
-/* Frames that move nothing: PING, SETTINGS, PRIORITY, empty DATA, window updates nobody needs. */
+/* Frames that move nothing: PING, SETTINGS, PRIORITY, empty DATA, window updates nobody needs.
+ * (Frames of unknown types are skipped at once, and cost what their bytes do.) */
 #define RH_H2_CONTROLS_MAX   1000
 #define RH_H2_CONTROLS_A_SEC 100
 

@@ -37,6 +37,7 @@ struct rh_h2 {
     struct rh_h2_budget controls;
     rh_ms now_ms;
     unsigned continuations; /* of the present block */
+    bool receiving;
     bool flooded;
     bool failed;
     /* Content of one stream whose frames came in one piece of input: moved together. */
