@@ -59,6 +59,8 @@ void api_files_choose(struct rh_exchange *x)
 {
     if (rh_bytes_starts_with(x->request->path, "/filepond/"))
         x->dialect = &api_filepond;
+    if (rh_bytes_equal_str(x->request->path, "/upload/chunk"))
+        x->dialect = &api_upload;
     if (!is_below_files(x->request->path))
         return;
     /* It counts whatever the method was (tus 1.0); a client that can send PATCH has no need of it.
@@ -176,6 +178,8 @@ void api_files_replied(struct rh_exchange *x, struct rh_vault_reply *reply)
 
 void api_files_options(struct rh_exchange *x)
 {
+    if (!is_below_files(x->request->path))
+        return;
     /* By this our own senders know the server for one of ours. */
     (void)rh_response_add_str(&x->response, "Reelhaul-Protocols", "videos, tus, resumable");
     api_tus_options(x);

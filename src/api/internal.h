@@ -365,6 +365,7 @@ extern const struct api_dialect api_tus;
 extern const struct api_dialect api_resumable; /* IETF resumable uploads */
 extern const struct api_dialect api_range_put; /* PUT with Content-Range */
 extern const struct api_dialect api_filepond;
+extern const struct api_dialect api_upload; /* /upload/chunk */
 bool api_resumable_speaks(const struct rh_exchange *x);
 bool api_range_put_speaks(const struct rh_exchange *x);
 

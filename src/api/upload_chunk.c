@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/internal.h"
+#include "api/resumable.h"
 #include "base/bytes.h"
 #include "base/id.h"
 #include "http/url.h"
@@ -91,10 +91,34 @@ static bool numbers_agree(struct rh_exchange *x, bool has_chunk)
     return true;
 }
 
-/* An end mark without a chunk. */
-static void ask_finish(struct rh_exchange *x, const char *name, bool final)
+/* ---- asking ---- */
+
+/* The session is that of the name; a participant's own is its token's. */
+static struct rh_vault_request *request_new(struct rh_exchange *x, enum rh_request_kind kind)
 {
-    if (!final) {
+    struct rh_vault_request *request = api_request_new(x, kind);
+    if (request == NULL)
+        return NULL;
+    rh_named_session(request->session, rh_bytes_of(x->name));
+    if (kind != RH_REQUEST_SESSION_CREATE)
+        strcpy(request->name, x->name);
+    api_auth_scope(x, request);
+    return request;
+}
+
+static void ask(struct rh_exchange *x, enum rh_request_kind kind, enum api_stage stage)
+{
+    struct rh_vault_request *request = request_new(x, kind);
+    if (request == NULL)
+        return;
+    x->resumable->stage = stage;
+    api_ask(x, request);
+}
+
+/* An end mark without a chunk. */
+static void ask_finish(struct rh_exchange *x)
+{
+    if (!x->resumable->complete) {
         api_fail(x, "missing_field", "The part chunk is missing.");
         return;
     }
@@ -102,21 +126,20 @@ static void ask_finish(struct rh_exchange *x, const char *name, bool final)
         api_fail(x, "missing_field", "An end mark without a chunk needs totalChunks.");
         return;
     }
-    struct rh_vault_request *request = api_request_new(x, RH_REQUEST_FINISH);
+    struct rh_vault_request *request = request_new(x, RH_REQUEST_FINISH);
     if (request == NULL)
         return;
-    strcpy(request->name, name);
     request->chunk_count = x->chunk_count;
-    api_auth_scope(x, request);
+    x->resumable->stage = API_STAGE_FINISH;
     api_ask(x, request);
 }
 
-static void ask_write(struct rh_exchange *x, const char *name, bool final)
+static void ask_write(struct rh_exchange *x)
 {
-    struct rh_vault_request *request = api_request_new(x, RH_REQUEST_WRITE);
+    bool final = x->resumable->complete;
+    struct rh_vault_request *request = request_new(x, RH_REQUEST_WRITE);
     if (request == NULL)
         return;
-    strcpy(request->name, name);
     take_type(x, request->mime);
     request->chunk_index = x->chunk_index;
     /* Until the end is marked a count is only how far the recorder has come. */
@@ -126,31 +149,46 @@ static void ask_write(struct rh_exchange *x, const char *name, bool final)
         request->final = final;
     if (x->body_over)
         request->length = x->held_size;
-    if (!api_header_crc(x, request)) {
-        free(request);
-        return;
-    }
-    api_auth_scope(x, request);
-    api_ask(x, request);
+    x->resumable->stage = API_STAGE_WRITE;
+    if (api_header_crc(x, request))
+        api_ask(x, request);
+    else
+        rh_vault_request_free(request);
 }
 
 void api_upload_chunk(struct rh_exchange *x)
 {
-    char name[RH_NAME_TEXT_MAX] = "";
-    bool final = false;
     bool has_chunk = x->form->chunk_seen;
     x->chunk_index = RH_SIZE_UNKNOWN;
     x->chunk_count = RH_SIZE_UNKNOWN;
-    if (!read_name(x, field_bytes(x, FIELD_SESSION), name) ||
+    if (!api_resumable_remember(x) || !read_name(x, field_bytes(x, FIELD_SESSION), x->name) ||
         !read_number(x, FIELD_CHUNK, &x->chunk_index) ||
-        !read_number(x, FIELD_COUNT, &x->chunk_count) || !read_flag(x, FIELD_FINAL, &final) ||
-        !read_flag(x, FIELD_LAST, &final) || !numbers_agree(x, has_chunk))
+        !read_number(x, FIELD_COUNT, &x->chunk_count) ||
+        !read_flag(x, FIELD_FINAL, &x->resumable->complete) ||
+        !read_flag(x, FIELD_LAST, &x->resumable->complete) || !numbers_agree(x, has_chunk))
         return;
     if (has_chunk)
-        ask_write(x, name, final);
+        ask_write(x);
     else
-        ask_finish(x, name, final);
+        ask_finish(x);
 }
+
+/* A sessionId that nobody used yet is made by its first chunk; elsewhere there is nothing of it. */
+static bool refused(struct rh_exchange *x, struct rh_vault_reply *reply)
+{
+    if (x->resumable == NULL || reply->code != RH_REPLY_UNKNOWN_SESSION)
+        return false;
+    if (x->resumable->stage == API_STAGE_WRITE && !x->resumable->created &&
+        x->role != RH_ROLE_PARTICIPANT) {
+        x->resumable->created = true;
+        ask(x, RH_REQUEST_SESSION_CREATE, API_STAGE_CREATE);
+    } else {
+        api_fail(x, "not_found", NULL);
+    }
+    return true;
+}
+
+const struct api_dialect api_upload = {.name = "upload", .refused = refused};
 
 /* ---- answers ---- */
 
@@ -161,6 +199,10 @@ static json_t *number_or_null(uint64_t number)
 
 void api_upload_chunk_done(struct rh_exchange *x, struct rh_vault_reply *reply)
 {
+    if (x->resumable->stage == API_STAGE_CREATE) {
+        ask_write(x);
+        return;
+    }
     const struct rh_upload_view *upload = &reply->upload;
     bool done = upload->state == RH_UPLOAD_DONE;
     uint64_t count = upload->chunk_count != RH_SIZE_UNKNOWN ? upload->chunk_count : x->chunk_count;
@@ -179,17 +221,12 @@ void api_upload_look(struct rh_exchange *x)
     struct rh_buffer value;
     rh_buffer_init(&value, memory, sizeof memory - 1);
     enum rh_error error = rh_url_query_find(x->request->query, "sessionId", &value);
-    char name[RH_NAME_TEXT_MAX] = "";
+    if (!api_resumable_remember(x))
+        return;
     if (error == RH_ERR_UNKNOWN)
         api_fail(x, "missing_field", "sessionId is missing in the query.");
-    else if (!read_name(x, error == RH_OK ? rh_buffer_bytes(&value) : rh_bytes_of(""), name))
-        return;
-    struct rh_vault_request *request = x->fault != NULL ? NULL : api_request_new(x, RH_REQUEST_GET);
-    if (request == NULL)
-        return;
-    strcpy(request->name, name);
-    api_auth_scope(x, request);
-    api_ask(x, request);
+    else if (read_name(x, error == RH_OK ? rh_buffer_bytes(&value) : rh_bytes_of(""), x->name))
+        ask(x, RH_REQUEST_GET, API_STAGE_LOOK);
 }
 
 void api_upload_looked(struct rh_exchange *x, struct rh_vault_reply *reply)

@@ -65,6 +65,25 @@ enum rh_error rh_uuid_check(struct rh_bytes text)
     return RH_OK;
 }
 
+void rh_named_session(char out[RH_UUID_TEXT], struct rh_bytes name)
+{
+    static const uint8_t keys[2][RH_SIPHASH_KEY] = {"named session 1", "named session 2"};
+    uint8_t bytes[16];
+    for (int i = 0; i < 2; i++)
+        rh_le64_put(bytes + 8 * i, rh_siphash(keys[i], name.data, name.size));
+    rh_uuid_format(out, bytes);
+}
+
+bool rh_named_session_is(const char *session, const char *name)
+{
+    char expected[RH_UUID_TEXT];
+    struct rh_bytes text = rh_bytes_of(name);
+    if (rh_uuid_check(text) == RH_OK)
+        return false;
+    rh_named_session(expected, text);
+    return rh_bytes_equal_str(rh_bytes_of(session), expected);
+}
+
 enum rh_error rh_name_check(struct rh_bytes text)
 {
     if (text.size == 0 || text.size > RH_NAME_MAX)

@@ -26,6 +26,14 @@ void rh_uuid_format(char out[RH_UUID_TEXT], const uint8_t random[16]);
 enum rh_error rh_uuid_check(struct rh_bytes text);
 
 /*
+ * The session of an upload that is its own session (/upload/chunk names nothing else): a UUID made
+ * of the name, always the same one. It hides nothing. Writes a NUL.
+ */
+void rh_named_session(char out[RH_UUID_TEXT], struct rh_bytes name);
+/* Whether a session is that of this name, and the name itself could not be taken for a session. */
+bool rh_named_session_is(const char *session, const char *name);
+
+/*
  * A name that a client chose and that becomes part of a file name: 1 to RH_NAME_MAX of
  * [A-Za-z0-9._-], not starting with '.' or '-', without "..". RH_ERR_SYNTAX otherwise.
  */

@@ -34,6 +34,8 @@ const char rh_config_help[] =
     "  --tls-key FILE          its private key; SIGHUP reads both files anew\n"
     "  --behind-proxy          a proxy in front speaks TLS; with --auth token this, or\n"
     "                          --tls-cert, allows listening beyond loopback\n"
+    "  --no-informational      never answer 104 while an upload is under way: for proxies that\n"
+    "                          take any 1xx for the final answer, as nginx 1.22 does\n"
     "  --host NAME[:PORT]      a name by which clients call this server; may be repeated\n"
     "  --origin URL            a foreign page that may upload here; may be repeated\n"
     "\n"
@@ -46,7 +48,7 @@ const char rh_config_help[] =
     "                          the server's own time of running; 0: never (168h)\n"
     "  --max-header-bytes SIZE head of one request (16KiB)\n"
     "  --max-connections N     connections at once; one more gets 503 (4096)\n"
-    "  --header-timeout TIME   for the head of a request to arrive whole (15s)\n"
+    "  --header-timeout TIME   for a handshake, or the head of a request, to arrive whole (15s)\n"
     "  --read-timeout TIME     without a byte of progress in a body or an answer (60s)\n"
     "  --idle-timeout TIME     between two requests of a connection (75s)\n"
     "  --drain-seconds N       after SIGTERM, for requests under way to end (30)\n"
@@ -485,8 +487,11 @@ enum rh_error rh_config_parse(struct rh_config *config, int argc, char *const *a
             config->help = true;
             return RH_OK;
         }
-        if (strcmp(argv[at], "--behind-proxy") == 0) {
-            config->behind_proxy = true;
+        bool *flag = strcmp(argv[at], "--behind-proxy") == 0       ? &config->behind_proxy
+                     : strcmp(argv[at], "--no-informational") == 0 ? &config->no_informational
+                                                                   : NULL;
+        if (flag != NULL) {
+            *flag = true;
             at++;
             continue;
         }

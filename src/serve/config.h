@@ -26,6 +26,7 @@ struct rh_config {
     const char *token_file;
     bool enrol_open; /* RH_AUTH_TOKEN: anybody may begin a session */
     bool behind_proxy;
+    bool no_informational; /* no 104 */
     const char *tls_certificate_file; /* both, or both NULL: no TLS */
     const char *tls_key_file;
     const char *hosts[RH_HOSTS_MAX]; /* as said */
@@ -41,7 +42,7 @@ struct rh_config {
     unsigned loop_count;
     enum rh_log_level log_level;
     bool log_json;
-    rh_ms head_timeout_ms; /* from the first byte of a request to the end of its head */
+    rh_ms head_timeout_ms; /* from the first byte of a request to the end of its head; handshakes */
     rh_ms read_timeout_ms; /* without a byte of a body, or a byte of an answer taken */
     rh_ms idle_timeout_ms; /* between requests */
     rh_ms drain_ms;

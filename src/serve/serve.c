@@ -61,6 +61,7 @@ static int check_doors(struct server *s)
     api->body_bytes_max = s->config.part_bytes_max;
     api->upload_bytes_max = s->config.upload_bytes_max;
     api->behind_proxy = s->config.behind_proxy;
+    api->no_informational = s->config.no_informational;
     api->origins = s->config.origins;
     api->hosts = s->hosts.values;
     if (api->auth == RH_AUTH_TOKEN && rh_config_token(&s->config, getenv("REELHAUL_TOKEN"),

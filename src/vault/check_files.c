@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/crc64.h"
+#include "base/id.h"
 #include "vault/check_inside.h"
 
 #define BLOCK_BYTES     (256u << 10)
@@ -333,14 +334,29 @@ static bool waits(const struct rh_upload_rows *rows, uint64_t index)
            rows->chunks[low].waiting;
 }
 
+/* uploaded_data/{session}/{name}/temp/{shard}/{index}.part, or uploaded_data/{name}/temp/… */
+static bool names_of(const char *path, struct rh_read *read)
+{
+    char first[RH_NAME_TEXT_MAX];
+    if (sscanf(path, "uploaded_data/%128[^/]/%128[^/]/", first, read->name) != 2)
+        return false;
+    if (strlen(first) == RH_UUID_CHARS && rh_uuid_check(rh_bytes_of(first)) == RH_OK) {
+        memcpy(read->session, first, RH_UUID_CHARS + 1);
+        return true;
+    }
+    bool named = strcmp(read->name, "temp") == 0;
+    strcpy(read->name, first);
+    rh_named_session(read->session, rh_bytes_of(first));
+    return named;
+}
+
 static void see_part(struct orphans *o, const char *path, const char *name)
 {
     struct rh_read read = {.kind = RH_READ_UPLOAD_NAMED};
     struct rh_bytes digits = rh_bytes_of(name);
     uint64_t index;
-    /* uploaded_data/{session}/{name}/temp/{shard}/{index}.part */
-    bool fits = sscanf(path, "uploaded_data/%36[^/]/%128[^/]/", read.session, read.name) == 2 &&
-                digits.size > 5 && strcmp(name + digits.size - 5, ".part") == 0;
+    bool fits =
+        names_of(path, &read) && digits.size > 5 && strcmp(name + digits.size - 5, ".part") == 0;
     digits.size = digits.size > 5 ? digits.size - 5 : 0;
     bool is_known =
         fits && rh_bytes_parse_u64(digits, &index) == RH_OK && waits(upload_named(o, &read), index);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/id.h"
 #include "vault/store_files_paths.h"
 
 static bool component_is_safe(const char *text)
@@ -48,7 +49,7 @@ enum rh_error rh_path_waiting_root(const struct rh_store_target *target, char *o
 {
     if (!target_is_safe(target))
         return RH_ERR_DENIED;
-    if (target->session[0] == '\0')
+    if (target->session[0] == '\0' || rh_named_session_is(target->session, target->name))
         return format(out, cap, "uploaded_data/%s/temp", target->name);
     return format(out, cap, "uploaded_data/%s/%s/temp", target->session, target->name);
 }

@@ -7,7 +7,8 @@
  *   recordings/{session}/{name}.webm|.mp4|…     a finished object; {name}.metadata.json,
  * session.json beside it files/{upload}/{name}[.ext]                 a finished object without a
  * session uploaded_data/{session}/{name}/temp/shard_0000/{index}.part    chunks that wait; 1000 to
- * a shard uploaded_data/{name}/temp/…                 the same for an upload without a session
+ * a shard uploaded_data/{name}/temp/…                 the same for an upload without a session,
+ * and for one whose session is of its name (rh_named_session)
  *   incoming/{upload}, incoming/{upload}.identity   an open upload and who it is
  *
  * All write a NUL-terminated path into out and return RH_OK, or RH_ERR_LIMIT where it does not fit,

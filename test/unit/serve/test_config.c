@@ -91,17 +91,19 @@ static void defaults_are_loopback_and_open(void **state)
 static void all_flags(void **state)
 {
     (void)state;
-    assert_int_equal(
-        PARSE("--listen", "127.0.0.1:0", "--listen=[::1]:81", "--data", "d", "--web", "w",
-              "--prompts", "p", "--auth", "token", "--token-file", "t", "--behind-proxy", "--host",
-              "a.example", "--host", "b.example:1", "--origin", "https://c.example", "--reserve",
-              "64MiB", "--max-part=8MiB", "--max-upload", "3GiB", "--expire", "720h", "--loops",
-              "3", "--log-level", "debug", "--log", "json", "--read-timeout", "5s",
-              "--header-timeout", "6s", "--idle-timeout", "7s", "--max-connections", "9",
-              "--max-header-bytes", "8KiB", "--drain-seconds", "4", "--enrol", "open"),
-        RH_OK);
+    assert_int_equal(PARSE("--listen", "127.0.0.1:0", "--listen=[::1]:81", "--data", "d", "--web",
+                           "w", "--prompts", "p", "--auth", "token", "--token-file", "t",
+                           "--behind-proxy", "--no-informational", "--host", "a.example", "--host",
+                           "b.example:1", "--origin", "https://c.example", "--reserve", "64MiB",
+                           "--max-part=8MiB", "--max-upload", "3GiB", "--expire", "720h", "--loops",
+                           "3", "--log-level", "debug", "--log", "json", "--read-timeout", "5s",
+                           "--header-timeout", "6s", "--idle-timeout", "7s", "--max-connections",
+                           "9", "--max-header-bytes", "8KiB", "--drain-seconds", "4", "--enrol",
+                           "open"),
+                     RH_OK);
     assert_int_equal(config.listen_count, 2);
-    assert_true(config.behind_proxy && config.log_json && config.enrol_open);
+    assert_true(config.behind_proxy && config.no_informational && config.log_json &&
+                config.enrol_open);
     assert_int_equal(config.auth, RH_AUTH_TOKEN);
     assert_int_equal(config.host_count, 2);
     assert_string_equal(config.origins[0], "https://c.example");

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/id.h"
 #include "vault/store_files_paths.h"
 
 enum which { INCOMING, IDENTITY, ROOT, WAITING, OBJECT, METADATA, SESSION, WHICH };
@@ -71,6 +73,30 @@ static void files_lie_where_the_document_says(void **state)
     assert_int_equal(path_of(SESSION, &t, out, sizeof out), RH_ERR_DENIED);
 }
 
+/* /upload/chunk: the sessionId of a client is one upload (mission 1.7). */
+static void an_upload_that_is_its_own_session_waits_under_its_name(void **state)
+{
+    char out[RH_PATH_MAX];
+    char session[RH_UUID_TEXT];
+    (void)state;
+    rh_named_session(session, rh_bytes_of("sess_123"));
+    assert_int_equal(rh_uuid_check(rh_bytes_of(session)), RH_OK);
+    struct rh_store_target t = target("u", session, "sess_123");
+    assert_int_equal(rh_path_waiting(&t, 999, out, sizeof out), RH_OK);
+    assert_string_equal(out, "uploaded_data/sess_123/temp/shard_0000/999.part");
+    assert_int_equal(rh_path_waiting(&t, 1000, out, sizeof out), RH_OK);
+    assert_string_equal(out, "uploaded_data/sess_123/temp/shard_0001/1000.part");
+    /* Another name in that session, and a name that is a session's, wait where all others do. */
+    t = target("u", session, "other");
+    assert_int_equal(rh_path_waiting_root(&t, out, sizeof out), RH_OK);
+    assert_non_null(strstr(out, "/other/temp"));
+    const char *uuid = "6f1c2b34-0000-4000-8000-00000000000a";
+    rh_named_session(session, rh_bytes_of(uuid));
+    t = target("u", session, uuid);
+    assert_int_equal(rh_path_waiting_root(&t, out, sizeof out), RH_OK);
+    assert_memory_equal(out + strlen("uploaded_data/"), session, RH_UUID_CHARS);
+}
+
 static void a_name_alone_keeps_the_extension_it_brings(void **state)
 {
     static const char *const cases[][2] = {
@@ -125,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_lie_where_the_document_says),
+        cmocka_unit_test(an_upload_that_is_its_own_session_waits_under_its_name),
         cmocka_unit_test(a_name_alone_keeps_the_extension_it_brings),
         cmocka_unit_test(no_name_leads_out_of_its_folder),
         cmocka_unit_test(the_parent_of_a_path),
