@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes of requests, over the real api and vault on models: a session and an upload are there
- * (SESSION below; its upload is WtKWQBhJVNwgY5fY0Re6S5hzGTtzj9Or), in open mode or with tokens by
- * the first byte. Each answer is one that libhttp-parser reads as one whole answer; none is a 500;
- * and what was acknowledged is durable after the power was cut.
+ * Bytes of requests, over the real api and vault on models: a session and two uploads are there
+ * (SESSION below; its upload is WtKWQBhJVNwgY5fY0Re6S5hzGTtzj9Or, the one of tus is
+ * vy4GB2XJHS6gOTsB2hTKWxpd9RFu-8h6), in open mode or with tokens by the first byte. Each answer is
+ * one that libhttp-parser reads as one whole answer; none is a 500; and what was acknowledged is
+ * durable after the power was cut.
  */
 #include <http_parser.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../test/fault/receiver.h"
 #include "base/assert.h"
@@ -24,7 +27,14 @@
     "Content-Length: 105\r\nAuthorization: Bearer secret\r\n\r\n{\"session_id\":\"" SESSION        \
     "\",\"video_id\":\"take\",\"mime_type\":\"video/webm\",\"size\":9}"
 
+/* And one with a cursor, of unknown length: 3 bytes of it are there. */
+#define THIRD                                                                                      \
+    "POST /files/ HTTP/1.1\r\nHost: test\r\nTus-Resumable: 1.0.0\r\nUpload-Defer-Length: 1\r\n"    \
+    "Content-Type: application/offset+octet-stream\r\nContent-Length: 3\r\n"                       \
+    "Authorization: Bearer secret\r\n\r\nabc"
+
 static struct receiver receiver;
+static char third[RH_ID_TEXT_MAX];
 
 /* ---- answers, as another parser reads them ---- */
 
@@ -66,12 +76,27 @@ static void one_request(struct receiver *r, const char *text)
 struct acked {
     uint64_t received;
     bool done;
+    uint64_t offset; /* of the third */
 };
+
+static uint64_t look_at_third(struct receiver *r)
+{
+    char request[256];
+    uint64_t offset = 0;
+    (void)snprintf(request, sizeof request,
+                   "HEAD /files/%s HTTP/1.1\r\nHost: test\r\nTus-Resumable: 1.0.0\r\n"
+                   "Authorization: Bearer secret\r\n\r\n",
+                   third);
+    one_request(r, request);
+    if (r->status != 200)
+        return 0;
+    RH_ASSERT(rh_bytes_parse_u64(receiver_header(r, "Upload-Offset"), &offset) == RH_OK);
+    return offset;
+}
 
 static struct acked look(struct receiver *r)
 {
-    struct acked acked = {0};
-    char number[24];
+    struct acked acked = {.offset = look_at_third(r)};
     one_request(r, "GET /api/session/" SESSION "?video=take HTTP/1.1\r\nHost: test\r\n"
                    "Authorization: Bearer secret\r\n\r\n");
     if (r->status != 200)
@@ -80,7 +105,6 @@ static struct acked look(struct receiver *r)
     const char *at = strstr(r->answer, "\"bytes_received\":");
     acked.received = at == NULL ? 0 : strtoull(at + 17, NULL, 10);
     acked.done = rh_bytes_equal_str(receiver_header(r, "Reelhaul-State"), "done");
-    (void)number;
     return acked;
 }
 
@@ -114,6 +138,12 @@ static void begin(struct receiver *r, uint8_t how)
     RH_ASSERT(r->status == 200);
     one_request(r, SECOND);
     RH_ASSERT(r->status == 201);
+    r->seed = 8;
+    one_request(r, THIRD);
+    RH_ASSERT(r->status == 201);
+    struct rh_bytes id = receiver_header(r, "Reelhaul-Upload");
+    RH_ASSERT(id.size == sizeof third - 1);
+    memcpy(third, id.data, id.size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -137,6 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct acked after = look(r);
     RH_ASSERT(after.received >= before.received);
     RH_ASSERT(after.done || !before.done);
+    RH_ASSERT(after.offset == before.offset);
     receiver_stop(r);
     RH_ASSERT(rh_store_model_misuse(r->store) == 0);
     r->catalog->ops->close(r->catalog);

@@ -12,6 +12,7 @@
 #include "fields/receipt.h"
 #include "fields/retry_after.h"
 #include "fields/sf.h"
+#include "fields/upload_metadata.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -114,6 +115,32 @@ static void positions(struct rh_bytes text)
         RH_ASSERT(first <= last);
 }
 
+static void metadata(struct rh_bytes text)
+{
+    static struct rh_upload_metadata_pair first[RH_UPLOAD_METADATA_PAIRS_MAX];
+    static struct rh_upload_metadata_pair second[RH_UPLOAD_METADATA_PAIRS_MAX];
+    static uint8_t value[4096];
+    struct rh_buffer out;
+    size_t count = 0;
+    size_t again = 0;
+
+    if (text.size > sizeof value || rh_upload_metadata_parse(text, first, &count) != RH_OK)
+        return;
+    rh_buffer_init(&out, memory, sizeof memory);
+    for (size_t i = 0; i < count; i++) {
+        ptrdiff_t size = rh_upload_metadata_decode(value, sizeof value, first[i].value);
+        RH_ASSERT(size >= 0 && (size_t)size == rh_upload_metadata_size(first[i].value));
+        RH_ASSERT(rh_upload_metadata_put(&out, i, first[i].key,
+                                         (struct rh_bytes){value, (size_t)size}) == RH_OK);
+    }
+    RH_ASSERT(rh_upload_metadata_parse(rh_buffer_bytes(&out), second, &again) == RH_OK);
+    RH_ASSERT(again == count);
+    for (size_t i = 0; i < count; i++) {
+        RH_ASSERT(rh_bytes_equal(first[i].key, second[i].key));
+        RH_ASSERT(rh_bytes_equal(first[i].value, second[i].value));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct rh_bytes text = {data, size};
@@ -123,5 +150,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     structured(text);
     dates(text);
     positions(text);
+    metadata(text);
     return 0;
 }
