@@ -76,8 +76,11 @@ void api_delivery_found(struct rh_exchange *x, struct rh_vault_reply *reply)
 {
     const struct rh_upload_view *upload = &reply->upload;
     const char *dot = strrchr(x->params[1], '.');
-    bool here = upload->state == RH_UPLOAD_DONE && strcmp(upload->name, x->name) == 0 &&
-                strcmp(dot, rh_store_extension(upload->mime)) == 0;
+    bool called =
+        strcmp(upload->name, x->name) == 0 && strcmp(dot, rh_store_extension(upload->mime)) == 0;
+    if (api_name_is_whole(upload))
+        called = called || strcmp(upload->name, x->params[1]) == 0;
+    bool here = upload->state == RH_UPLOAD_DONE && called;
     if (upload->state == RH_UPLOAD_LOST || upload->state == RH_UPLOAD_EXPIRED)
         api_fail(x, "gone", NULL);
     else if (!here)

@@ -356,6 +356,8 @@ json_t *api_json_crc64(uint64_t crc64);
 json_t *api_json_checksum(uint64_t crc64);
 json_t *api_json_missing(const struct rh_vault_reply *reply);
 json_t *api_json_durable(const struct rh_vault_reply *reply);
+/* Whether an upload without a session has its extension in its name already. */
+bool api_name_is_whole(const struct rh_upload_view *upload);
 /* Adds size, checksum and url of a finished upload; nothing for others. */
 void api_json_add_object(json_t **object, const struct rh_upload_view *upload);
 

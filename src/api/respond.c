@@ -338,6 +338,15 @@ json_t *api_json_durable(const struct rh_vault_reply *reply)
     return list;
 }
 
+bool api_name_is_whole(const struct rh_upload_view *upload)
+{
+    const char *extension = rh_store_extension(upload->mime);
+    size_t size = strlen(upload->name);
+    size_t extension_size = strlen(extension);
+    return upload->session[0] == '\0' && size > extension_size &&
+           strcmp(upload->name + size - extension_size, extension) == 0;
+}
+
 void api_json_add_object(json_t **object, const struct rh_upload_view *upload)
 {
     if (upload->state != RH_UPLOAD_DONE)
@@ -348,5 +357,5 @@ void api_json_add_object(json_t **object, const struct rh_upload_view *upload)
     api_json_set(object, "url",
                  json_sprintf("/%s/%s/%s%s", in_session ? "recordings" : "download",
                               in_session ? upload->session : upload->id, upload->name,
-                              rh_store_extension(upload->mime)));
+                              api_name_is_whole(upload) ? "" : rh_store_extension(upload->mime)));
 }
