@@ -11,7 +11,6 @@
  */
 #include "base/assert.h"
 #include "base/crc64.h"
-#include "base/plant.h"
 #include "vault/inside.h"
 
 #define ASKED_A_TICK 64 /* writers that are asked for a checkpoint in one second, at most */
@@ -98,7 +97,7 @@ bool rh_cursor_plan(struct rh_vault *v, struct rh_op *op)
     const struct rh_vault_request *request = op->request;
     uint64_t cursor = rh_cursor_of(u);
     const char *message = NULL;
-    if (request->offset != cursor && !RH_PLANTED("ignore-offset")) {
+    if (request->offset != cursor) {
         rh_write_end(v, op, RH_REPLY_OFFSET, "the upload stands at another offset");
         return false;
     }
@@ -176,10 +175,7 @@ static void next_piece(struct rh_vault *v, struct rh_op *op)
         op->sofar.length = 0;
         op->sofar_answers = op->sofar_asked;
         op->sofar_asked = false;
-        if (RH_PLANTED("checkpoint-unsynced"))
-            piece_synced(v, &op->sofar_waiter, RH_OK);
-        else
-            rh_extent_sync(v, op->extent, &op->sofar_waiter, piece_synced);
+        rh_extent_sync(v, op->extent, &op->sofar_waiter, piece_synced);
         return;
     }
     if (op->sofar_asked)

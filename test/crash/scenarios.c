@@ -177,6 +177,57 @@ static void run_takeover(struct world *w)
     expect_done(w, RANGES);
 }
 
+static void prepare_cursor(struct world *w)
+{
+    w->sources[RANGES].by_cursor = true;
+}
+
+/* A body stands still: it is looked at, asked again after a second, and taken over. */
+static void run_cursor(struct world *w)
+{
+    char id[RH_ID_TEXT_MAX];
+    begin(w, RANGES, true, id);
+    uint64_t old = world_write(w, RANGES, id, 0, 2600, true);
+    w->asked[old].hold = 700;
+    world_settle(w);
+    expect(w, world_get(w, RANGES), RH_REPLY_OK);
+    w->asked[old].hold = 1100;
+    world_settle(w);
+    world_pass(w, 1);
+    w->asked[old].hold = 1300;
+    world_settle(w);
+    put(w, RANGES, id, 1300, 1300, true);
+    expect(w, old, RH_REPLY_SUPERSEDED);
+    expect_done(w, RANGES);
+}
+
+/* The last is the first two, one after the other. */
+static void prepare_concat(struct world *w)
+{
+    static const size_t sizes[] = {1300, 1100, 2400};
+    for (size_t v = 0; v < WORLD_VIDEOS; v++) {
+        w->sources[v].by_chunks = false;
+        w->sources[v].by_cursor = true;
+        w->sources[v].concat = v < 2 ? RH_CONCAT_PARTIAL : RH_CONCAT_FINAL;
+        w->sources[v].size = sizes[v];
+    }
+    memcpy(w->sources[2].bytes, w->sources[0].bytes, sizes[0]);
+    memcpy(w->sources[2].bytes + sizes[0], w->sources[1].bytes, sizes[1]);
+}
+
+static void run_concat(struct world *w)
+{
+    char ids[WORLD_VIDEOS][RH_ID_TEXT_MAX];
+    begin(w, 0, true, ids[0]);
+    create(w, 1, true, ids[1]);
+    put(w, 0, ids[0], 0, 1300, true);
+    create(w, 2, false, ids[2]);
+    if (w->tape != NULL)
+        w->tape->interesting = w->tape->count;
+    put(w, 1, ids[1], 0, 1100, true);
+    expect_done(w, 2);
+}
+
 static void prepare_expiry(struct world *w)
 {
     w->limits.expire_after_ticks = 5;
@@ -423,6 +474,8 @@ const struct scenario scenarios[] = {
     {.name = "partial", .run = run_partial},
     {.name = "partial-chunks", .run = run_partial_chunks},
     {.name = "takeover", .run = run_takeover},
+    {.name = "cursor", .run = run_cursor, .prepare = prepare_cursor},
+    {.name = "concat", .run = run_concat, .prepare = prepare_concat},
     {.name = "expiry", .run = run_expiry, .prepare = prepare_expiry},
     {.name = "delete", .run = run_delete},
     {.name = "delete-chunks", .run = run_delete_chunks},

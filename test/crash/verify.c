@@ -300,7 +300,10 @@ static void complete_ranges(struct world *w, size_t video)
         return;
     }
     strcpy(id, reply->upload.id);
-    op = world_write(w, video, id, 0, w->sources[video].size, true);
+    if (w->sources[video].concat == RH_CONCAT_FINAL)
+        return; /* completes by itself */
+    size_t cursor = w->sources[video].by_cursor ? (size_t)reply->upload.cursor : 0;
+    op = world_write(w, video, id, cursor, w->sources[video].size - cursor, true);
     world_settle(w);
     if (!is_overloaded(w, op))
         world_expect(w, op, RH_REPLY_OK);

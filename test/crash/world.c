@@ -99,6 +99,8 @@ static void take_reply(struct world *w, struct rh_vault_reply *reply)
     struct world_asked *asked = &w->asked[reply->op];
     RH_ASSERT(asked->used && w->replies[reply->op] == NULL);
     w->replies[reply->op] = reply;
+    if (reply->has_upload && asked->kind != RH_REQUEST_DELETE)
+        strcpy(w->ids[asked->video], reply->upload.id);
     if (reply->code == RH_REPLY_INTERNAL)
         world_problem(w, "an internal error was answered: %s", reply->message);
     if (asked->other_bytes && reply->code == RH_REPLY_OK)
@@ -133,6 +135,8 @@ static void take_action(struct world *w, struct rh_vault_action *action)
         w->asked[action->u.revoke_op].revoked = true;
         return;
     case RH_DO_CHECKPOINT:
+        w->asked[action->u.checkpoint_op].checkpoint = true;
+        return;
     case RH_DO_PROGRESS:
         return;
     case RH_DO_FATAL:
@@ -206,6 +210,27 @@ static void end_body(struct world *w, size_t index, enum rh_written_end end)
     tell(w, &event);
 }
 
+static size_t taken(const struct world_body *body)
+{
+    return body->reported + (size_t)body->written.bytes;
+}
+
+static void report_sofar(struct world *w, struct world_body *body)
+{
+    struct rh_vault_event event = {.kind = RH_HAS_WRITTEN};
+    uint64_t bytes = body->written.bytes;
+    event.u.written = body->written;
+    event.u.written.end = RH_WRITTEN_SOFAR;
+    event.u.written.asked = true;
+    body->written = (struct rh_written){.op = body->op, .span_count = body->written.span_count};
+    body->reported += (size_t)bytes;
+    body->grant.bytes_max -= bytes;
+    body->grant.spans[0].offset += bytes;
+    body->grant.spans[0].length -= bytes;
+    w->asked[body->op].checkpoint = false;
+    tell(w, &event);
+}
+
 /* True when the body has nothing more to give, and was reported. */
 static bool body_ends(struct world *w, size_t index)
 {
@@ -213,9 +238,9 @@ static bool body_ends(struct world *w, size_t index)
     const struct world_asked *asked = &w->asked[body->op];
     if (asked->revoked)
         end_body(w, index, RH_WRITTEN_REVOKED);
-    else if (body->written.bytes == asked->size)
+    else if (taken(body) == asked->size)
         end_body(w, index, RH_WRITTEN_WHOLE);
-    else if (body->written.bytes >= asked->cut)
+    else if (taken(body) >= asked->cut)
         end_body(w, index, RH_WRITTEN_BROKEN);
     else if (body->written.bytes == body->grant.bytes_max)
         end_body(w, index, RH_WRITTEN_TOO_LONG);
@@ -238,13 +263,13 @@ static void run_body(struct world *w, size_t index)
         span++;
     RH_ASSERT(span < body->grant.span_count);
     const struct rh_grant_span *at = &body->grant.spans[span];
-    size_t most = asked->hold > written->bytes ? asked->hold : asked->size;
-    size_t piece = (most < asked->cut ? most : asked->cut) - (size_t)written->bytes;
+    size_t most = asked->hold > taken(body) ? asked->hold : asked->size;
+    size_t piece = (most < asked->cut ? most : asked->cut) - taken(body);
     if (w->shuffle && piece > 700)
         piece = 300 + (size_t)rh_rng_below(&w->rng, 400);
     if (piece > at->length - written->length[span])
         piece = (size_t)(at->length - written->length[span]);
-    memcpy(bytes, source + written->bytes, piece);
+    memcpy(bytes, source + taken(body), piece);
     if (asked->other_bytes)
         bytes[0] ^= 0x40;
     if (!at->compare &&
@@ -261,7 +286,7 @@ static void run_body(struct world *w, size_t index)
 static bool stands_still(const struct world *w, size_t index)
 {
     const struct world_asked *asked = &w->asked[w->bodies[index].op];
-    return asked->hold != 0 && asked->hold <= w->bodies[index].written.bytes && !asked->revoked;
+    return asked->hold != 0 && asked->hold <= taken(&w->bodies[index]) && !asked->revoked;
 }
 
 static bool run_bodies(struct world *w)
@@ -270,6 +295,10 @@ static bool run_bodies(struct world *w)
         w->shuffle && w->body_count > 0 ? (size_t)rh_rng_below(&w->rng, w->body_count) : 0;
     for (size_t i = 0; i < w->body_count; i++) {
         size_t index = (first + i) % w->body_count;
+        if (w->asked[w->bodies[index].op].checkpoint) {
+            report_sofar(w, &w->bodies[index]);
+            return true;
+        }
         if (stands_still(w, index))
             continue;
         run_body(w, index);
@@ -568,6 +597,15 @@ uint64_t world_create(struct world *w, size_t video, bool with_total)
     strcpy(request->mime, "video/webm");
     if (with_total)
         request->total = w->sources[video].size;
+    request->cursor = w->sources[video].by_cursor;
+    request->concat = w->sources[video].concat;
+    if (request->concat == RH_CONCAT_FINAL) {
+        request->sources = calloc(video, sizeof *request->sources);
+        RH_ASSERT(request->sources != NULL);
+        request->source_count = video;
+        for (size_t i = 0; i < video; i++)
+            strcpy(request->sources[i], w->ids[i]);
+    }
     return give(w, request);
 }
 
@@ -584,6 +622,7 @@ uint64_t world_write(struct world *w, size_t video, const char *id, size_t offse
     request->offset = offset;
     request->length = size;
     request->final = ends;
+    request->cursor = w->sources[video].by_cursor;
     w->asked[request->op].offset = offset;
     w->asked[request->op].size = size;
     return give(w, request);

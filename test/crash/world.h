@@ -21,6 +21,8 @@
 struct source {
     char name[16];
     bool by_chunks;
+    bool by_cursor;
+    enum rh_concat concat; /* a final is made of the sources before it */
     uint8_t bytes[WORLD_BYTES];
     size_t size;
     size_t starts[WORLD_CHUNKS + 1];
@@ -60,12 +62,14 @@ struct world_asked {
     size_t hold;      /* … stands still, until it is revoked or world_release */
     unsigned metadata;
     bool revoked;
+    bool checkpoint; /* asked for */
 };
 
 struct world_body {
     uint64_t op;
     struct rh_grant grant;
-    struct rh_written written;
+    struct rh_written written; /* since the last report */
+    size_t reported;
 };
 
 struct world_catalog {
@@ -99,7 +103,8 @@ struct world {
     struct world_asked asked[WORLD_OPS];
     struct rh_vault_reply *replies[WORLD_OPS];
     uint64_t last_op;
-    char problem[512]; /* the first; "": none */
+    char ids[WORLD_VIDEOS][RH_ID_TEXT_MAX]; /* as they were told last */
+    char problem[512];                      /* the first; "": none */
 
     /* Of a world that is recorded. */
     struct tape *tape;
