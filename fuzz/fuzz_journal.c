@@ -38,7 +38,7 @@ static size_t read_all(struct rh_bytes bytes)
 
 static struct rh_journal_record record_of(struct input *in)
 {
-    struct rh_journal_record record = {.kind = (enum rh_journal_kind)(1 + input_u8(in) % 7)};
+    struct rh_journal_record record = {.kind = (enum rh_journal_kind)(1 + input_u8(in) % 8)};
     switch (record.kind) {
     case RH_JOURNAL_BEGIN:
         record.begin.to = input_line(in);
@@ -67,6 +67,9 @@ static struct rh_journal_record record_of(struct input *in)
     case RH_JOURNAL_FORGOT:
         record.forgot.offset = input_u64(in);
         record.forgot.length = input_u64(in);
+        break;
+    case RH_JOURNAL_PROTOCOL:
+        record.protocol = input_line(in);
         break;
     case RH_JOURNAL_END:
         break;

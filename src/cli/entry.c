@@ -421,19 +421,26 @@ static bool lies_within(const struct rh_piece *piece, struct rh_range range)
            piece->offset - range.offset <= range.length - piece->length;
 }
 
+/* While a segment is open the journal's end is that segment's, whose record replaces its slices:
+ * what must stay is not among them. */
+static enum rh_error log_beside(struct rh_entry *entry, const struct rh_journal_record *record)
+{
+    enum rh_error error = rh_entry_log(entry, record, true);
+    if (error != RH_OK || entry->open.fd < 0)
+        return error;
+    entry->open.journal_size = entry->journal_size;
+    entry->open.journal_crc64 = entry->journal_crc64;
+    return RH_OK;
+}
+
 enum rh_error rh_entry_forget(struct rh_entry *entry, struct rh_range range)
 {
     struct rh_journal_record record = {.kind = RH_JOURNAL_FORGOT, .forgot = range};
     if (entry->path != NULL || entry->over || range.length == 0)
         return RH_OK; /* a file of the user's is not ours to delete */
-    /* While a segment is open the journal's end is that segment's: its slices are behind it. */
-    enum rh_error error = rh_entry_log(entry, &record, true);
+    enum rh_error error = log_beside(entry, &record);
     if (error != RH_OK)
         return error;
-    if (entry->open.fd >= 0) {
-        entry->open.journal_size = entry->journal_size;
-        entry->open.journal_crc64 = entry->journal_crc64;
-    }
     for (size_t i = 0; i < entry->piece_count; i++) {
         struct rh_piece *piece = &entry->pieces[i];
         char name[16];
@@ -488,6 +495,23 @@ enum rh_error rh_entry_end_all(struct rh_entry *entry)
         entry->pieces[i].held = false;
     }
     return rh_entry_remove_files(entry->spool, entry->id);
+}
+
+enum rh_error rh_entry_settle(struct rh_entry *entry, const char *protocol)
+{
+    struct rh_journal_record record = {.kind = RH_JOURNAL_PROTOCOL};
+    char *copy = strdup(protocol);
+    if (copy == NULL)
+        return RH_ERR_MEMORY;
+    record.protocol = rh_bytes_of(protocol);
+    enum rh_error error = log_beside(entry, &record);
+    if (error != RH_OK) {
+        free(copy);
+        return error;
+    }
+    free(entry->protocol);
+    entry->protocol = copy;
+    return RH_OK;
 }
 
 void rh_entry_remove_debris(struct rh_spool *spool, const char *id)

@@ -118,6 +118,8 @@ enum rh_error rh_entry_close_segment(struct rh_entry *entry);
 /* There will be no more, durably. */
 enum rh_error rh_entry_seal(struct rh_entry *entry, bool cut);
 
+/* It goes by this protocol from now on, durably: its server was found to speak it. */
+enum rh_error rh_entry_settle(struct rh_entry *entry, const char *protocol);
 /* The engine's record, durably; and none any more. */
 enum rh_error rh_entry_persist(struct rh_entry *entry, struct rh_bytes record);
 enum rh_error rh_entry_erase_record(struct rh_entry *entry);

@@ -124,6 +124,10 @@ static bool read_record(struct loading *l, const struct rh_journal_record *recor
     case RH_JOURNAL_END:
         entry->over = true;
         return true;
+    case RH_JOURNAL_PROTOCOL:
+        free(entry->protocol);
+        entry->protocol = text_copy(record->protocol);
+        return true;
     }
     return false;
 }

@@ -7,14 +7,15 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
-#include "cli/sender.h"
+#include "cli/peer.h"
 
 /* ---- answers ---- */
 
 static void on_status(struct rh_call *call, uint16_t status)
 {
     struct rh_flight *flight = call->owner;
-    rh_wire_reply_init(&flight->reply, &rh_wire_videos, &flight->send, status, rh_wall_ms());
+    rh_wire_reply_init(&flight->reply, flight->item->peer->dialect, &flight->send, status,
+                       rh_wall_ms());
 }
 
 static void on_header(struct rh_call *call, struct rh_bytes name, struct rh_bytes value)
@@ -41,9 +42,13 @@ static void read_for_people(struct rh_flight *flight)
     else if (message != NULL)
         (void)snprintf(item->trouble, sizeof item->trouble, "the server says: %.250s%s%.200s",
                        message, hint == NULL ? "" : " ", hint == NULL ? "" : hint);
-    else
+    else if (item->peer->dialect == &rh_wire_videos)
         (void)snprintf(item->trouble, sizeof item->trouble,
                        "the answer %u is not of a Reelhaul server", call->status);
+    else
+        (void)snprintf(item->trouble, sizeof item->trouble, "the server answers %u%s%.*s",
+                       call->status, call->body[0] == '\0' ? "" : ": ",
+                       (int)strcspn(call->body, "\r\n"), call->body);
     json_decref(json);
 }
 
@@ -85,12 +90,17 @@ static char *text_of(struct rh_bytes bytes)
     return text;
 }
 
-static char *join(const char *a, const char *b, const char *c)
+char *rh_sender_headers(const struct rh_sender *sender, struct rh_bytes lines, bool token)
 {
-    size_t size = strlen(a) + strlen(b) + strlen(c) + 1;
+    static const char bearer[] = "Authorization: Bearer ";
+    size_t size = lines.size + sizeof bearer + strlen(sender->token) + 3;
     char *text = malloc(size);
     RH_ASSERT(text != NULL);
-    (void)snprintf(text, size, "%s%s%s", a, b, c);
+    if (lines.size > 0)
+        memcpy(text, lines.data, lines.size);
+    text[lines.size] = '\0';
+    if (token && sender->token[0] != '\0')
+        (void)snprintf(text + lines.size, size - lines.size, "%s%s\r\n", bearer, sender->token);
     return text;
 }
 
@@ -98,18 +108,17 @@ static struct rh_call *call_of(struct rh_sender *sender, struct rh_flight *fligh
                                const char *method, struct rh_bytes path, struct rh_bytes headers)
 {
     struct rh_call *call = calloc(1, sizeof *call);
-    char bearer[sizeof sender->token + 32] = "";
+    bool ours;
     RH_ASSERT(call != NULL);
     strcpy(call->method, method);
-    char *path_text = text_of(path);
-    char *header_text = text_of(headers);
-    if (sender->token[0] != '\0')
-        (void)snprintf(bearer, sizeof bearer, "Authorization: Bearer %s\r\n", sender->token);
-    call->url = join(flight->item->entry->to, path_text, "");
-    call->headers = join(header_text, bearer, "");
-    memset(bearer, 0, sizeof bearer);
-    free(path_text);
-    free(header_text);
+    call->url = rh_peer_url(flight->item->peer, path, &ours);
+    if (call->url == NULL) {
+        (void)snprintf(flight->item->trouble, sizeof flight->item->trouble,
+                       "the server leads to another one without TLS");
+        free(call);
+        return NULL;
+    }
+    call->headers = rh_sender_headers(sender, headers, ours);
     call->body_bytes = RH_SIZE_UNKNOWN;
     call->owner = flight;
     call->on_status = on_status;
@@ -136,6 +145,8 @@ static struct rh_call *introduction(struct rh_sender *sender, struct rh_flight *
     char body[128];
     struct rh_call *call = call_of(sender, flight, "POST", rh_bytes_of("/api/session/create"),
                                    rh_bytes_of("Content-Type: application/json\r\n"));
+    if (call == NULL)
+        return NULL;
     int size =
         snprintf(body, sizeof body, "{\"session_id\":\"%.40s\"}", flight->item->entry->session);
     copy_body(&call->front, &call->front_size, (struct rh_bytes){(uint8_t *)body, (size_t)size});
@@ -165,16 +176,20 @@ static struct rh_call *request(struct rh_sender *sender, struct rh_flight *fligh
         .file_name = rh_bytes_of(entry->shown),
         .lease = rh_bytes_of(sender->spool->lease),
         .lease_number = sender->spool->number,
+        .endpoint = rh_bytes_of(item->peer->endpoint),
+        .abilities = item->peer->abilities,
     };
     strcpy(action.upload, entry->id);
-    enum rh_error error = rh_wire_request(&rh_wire_videos, &action, &source, sender->wire_memory,
-                                          RH_WIRE_MEMORY, &wire);
+    enum rh_error error = rh_wire_request(item->peer->dialect, &action, &source,
+                                          sender->wire_memory, RH_WIRE_MEMORY, &wire);
     if (error != RH_OK) {
         (void)snprintf(item->trouble, sizeof item->trouble,
                        "its name, type or session cannot be sent");
         return NULL;
     }
     struct rh_call *call = call_of(sender, flight, wire.method, wire.path, wire.headers);
+    if (call == NULL)
+        return NULL;
     copy_body(&call->front, &call->front_size, wire.preamble);
     copy_body(&call->back, &call->back_size, wire.epilogue);
     if (wire.body != RH_WIRE_BODY_NONE)
@@ -193,6 +208,7 @@ static struct rh_call *request(struct rh_sender *sender, struct rh_flight *fligh
 
 static void take_off(struct rh_sender *sender, struct rh_flight *flight)
 {
+    flight->token_number = sender->token_number;
     flight->introduces = must_introduce(sender, flight);
     flight->call = flight->introduces ? introduction(sender, flight) : request(sender, flight);
     if (flight->call == NULL || rh_transport_start(sender->transport, flight->call) == RH_OK)
@@ -210,8 +226,11 @@ void rh_flight_start(struct rh_sender *sender, struct rh_item *item, const struc
     flight->next = sender->flights;
     sender->flights = flight;
     if (send->kind == RH_SEND_PART && !send->crc_known && send->range.length > 0) {
-        /* A part that is not whole pieces. */
-        enum rh_error error = rh_source_crc64(item->entry, send->range, &flight->send.crc64);
+        /* A part that is not whole pieces: of those that it cuts nobody else would see, before the
+         * server has them, that they are not what they were. */
+        enum rh_error error = rh_source_verify(item->entry, send->range);
+        if (error == RH_OK)
+            error = rh_source_crc64(item->entry, send->range, &flight->send.crc64);
         flight->send.crc_known = error == RH_OK;
         if (error != RH_OK) {
             source_lost(item, error);
@@ -252,6 +271,16 @@ static void tell_response(struct rh_sender *sender, struct rh_flight *flight)
     struct rh_item *item = flight->item;
     rh_wire_reply_finish(&flight->reply, &event);
     read_for_people(flight);
+    bool of_cursor = (rh_wire_traits(item->peer->dialect, 0) & RH_TRAIT_ONE_CURSOR) != 0;
+    if (event.response.outcome == RH_OUTCOME_DONE && of_cursor && item->url[0] == '\0')
+        (void)snprintf(item->url, sizeof item->url, "%s", flight->call->url); /* its own address */
+    if (event.response.outcome == RH_OUTCOME_DONE)
+        item->stored = event.response.status < 300 &&
+                       (flight->send.kind == RH_SEND_ASK || flight->send.kind == RH_SEND_FINISH);
+    bool refused = event.response.outcome == RH_OUTCOME_UNAUTHORIZED ||
+                   event.response.outcome == RH_OUTCOME_FORBIDDEN;
+    if (refused && flight->token_number > sender->token_refused)
+        sender->token_refused = flight->token_number;
     if (event.response.outcome == RH_OUTCOME_CHECKSUM_MISMATCH ||
         event.response.outcome == RH_OUTCOME_DIFFERENT_BYTES) {
         item->verify = true;
@@ -304,8 +333,12 @@ void rh_flights_step(struct rh_sender *sender)
     struct rh_call *call;
     while (tell_progress(sender)) {
     }
-    while ((call = rh_transport_finished(sender->transport)) != NULL)
-        landed(sender, call->owner);
+    while ((call = rh_transport_finished(sender->transport)) != NULL) {
+        if (call->of_peer)
+            rh_peer_answered(sender, call);
+        else
+            landed(sender, call->owner);
+    }
     for (struct rh_flight *f = sender->flights; f != NULL; f = f->next) {
         if (f->call == NULL) {
             tell_broken(sender, f);

@@ -125,6 +125,10 @@ static bool read_body(struct body *body, struct rh_journal_record *record)
         break;
     case RH_JOURNAL_END:
         break;
+    case RH_JOURNAL_PROTOCOL:
+        record->protocol = take_text(body);
+        makes_sense = record->protocol.size > 0;
+        break;
     default:
         return false;
     }
@@ -247,6 +251,9 @@ static void put_body(struct out *out, const struct rh_journal_record *record)
         put_u64(out, record->forgot.length);
         break;
     case RH_JOURNAL_END:
+        break;
+    case RH_JOURNAL_PROTOCOL:
+        put_text(out, record->protocol);
         break;
     }
 }

@@ -19,13 +19,14 @@
 
 /* Values are part of the format: append, never renumber. */
 enum rh_journal_kind {
-    RH_JOURNAL_BEGIN = 1,   /* always the first, and only there */
-    RH_JOURNAL_FILE = 2,    /* the bytes are a file of the user's, which stays where it is */
-    RH_JOURNAL_SLICE = 3,   /* bytes in the segment that is still open; may not be durable */
-    RH_JOURNAL_SEGMENT = 4, /* a closed segment, durable; replaces the slices within */
-    RH_JOURNAL_SEALED = 5,  /* no more segments */
-    RH_JOURNAL_FORGOT = 6,  /* segments within are deleted */
-    RH_JOURNAL_END = 7,     /* nothing of it is wanted any more: what is left may be deleted */
+    RH_JOURNAL_BEGIN = 1,    /* always the first, and only there */
+    RH_JOURNAL_FILE = 2,     /* the bytes are a file of the user's, which stays where it is */
+    RH_JOURNAL_SLICE = 3,    /* bytes in the segment that is still open; may not be durable */
+    RH_JOURNAL_SEGMENT = 4,  /* a closed segment, durable; replaces the slices within */
+    RH_JOURNAL_SEALED = 5,   /* no more segments */
+    RH_JOURNAL_FORGOT = 6,   /* segments within are deleted */
+    RH_JOURNAL_END = 7,      /* nothing of it is wanted any more: what is left may be deleted */
+    RH_JOURNAL_PROTOCOL = 8, /* what the server was found to speak: replaces `auto` */
 };
 
 #define RH_JOURNAL_GROWS        1u /* from standard input: its size is known when it ends */
@@ -62,6 +63,7 @@ struct rh_journal_record {
             bool cut; /* whoever wrote into it died before the end */
         } sealed;
         struct rh_range forgot;
+        struct rh_bytes protocol;
     };
 };
 

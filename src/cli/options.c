@@ -10,6 +10,8 @@
 #include "reelhaul/wire.h"
 
 #define DEFAULT_TO      "http://127.0.0.1:8080"
+#define PARALLEL_MAX    32
+#define FLIGHT_BYTES    (128u << 20)
 #define SPOOL_BYTES_MIN ((uint64_t)1 << 20)
 
 const char rh_push_help[] =
@@ -25,12 +27,24 @@ const char rh_push_help[] =
     "the spool until the server has all of it, so that nothing is lost while the server is away:\n"
     "  ffmpeg … -f webm - | reelhaul push --to https://rec.example.org --name lecture -\n"
     "\n"
-    "  --to URL             the server (environment REELHAUL_URL, or http://127.0.0.1:8080)\n"
+    "  --to URL             the server (environment REELHAUL_URL, or http://127.0.0.1:8080); of\n"
+    "                       others the place where uploads are made, as in "
+    "https://tus.example/files/\n"
+    "  --protocol NAME      auto asks the server (the default); videos (Reelhaul's own), tus,\n"
+    "                       resumable (the IETF's draft, version 8; resumable6: version 6), "
+    "chunks\n"
+    "                       (PUT with Content-Range: Google Cloud Storage, Mux)\n"
+    "  --trust-server       let go of standard input when a server that cannot prove what it has\n"
+    "                       (that is any but Reelhaul) says that it has all of it\n"
+    "  --cacert FILE        the authorities to trust for https (environment REELHAUL_CACERT, or "
+    "the\n"
+    "                       system's)\n"
     "  --session ID         the session that the uploads belong to; `new` makes one\n"
     "  --name NAME          the name on the server (the file's name without its ending)\n"
     "  --type MIME          the type (by the file's ending, or application/octet-stream)\n"
     "  --token-file FILE    the token, on one line (or environment REELHAUL_TOKEN); read again\n"
     "                       when the server refuses it\n"
+    "  --parallel N         requests at a time (4)\n"
     "  --limit RATE         bytes a second at most: 500k, 2M, 2MiB\n"
     "  --cancel ID          give the upload up: its bytes go from the spool and from the server\n"
     "\n"
@@ -48,7 +62,9 @@ const char rh_push_help[] =
     "\n"
     "Exit status: 0 all is sent and proven; 1 some uploads failed; 2 the command line makes no\n"
     "sense, or a file cannot be read; 3 stopped by a signal, the rest waits; 4 the server wants a\n"
-    "(new) token, the rest waits; 5 the spool cannot be used.\n";
+    "(new) token, the rest waits; 5 the spool cannot be used; 6 all is sent, but not all is "
+    "proven:\n"
+    "the server cannot say what it has in a way that could be compared with what was sent.\n";
 
 const char rh_status_help[] =
     "Usage: reelhaul status [--spool DIR] [--json]\n"
@@ -66,6 +82,7 @@ struct reading {
     const char *flag;
     const char *value;
     const char *policy;
+    uint64_t parallel; /* 0: not said */
     const char *sets[RH_SETS_MAX];
     int set_count;
     char *complaint;
@@ -109,9 +126,11 @@ static bool read_to(struct reading *r)
 {
     const char *host = strstr(r->value, "://");
     bool http = strncmp(r->value, "http://", 7) == 0 || strncmp(r->value, "https://", 8) == 0;
-    if (!http || host[3] == '\0' || strpbrk(r->value, " \t\r\n?#@") != NULL)
-        return complain(r, "not an address. Give http:// or https://, a host, and no user name or "
-                           "query, as in https://rec.example.org.");
+    size_t origin = host == NULL ? 0 : (size_t)(host - r->value) + 3 + strcspn(host + 3, "/?");
+    if (!http || host[3] == '\0' || strpbrk(r->value, " \t\r\n#") != NULL ||
+        memchr(r->value, '@', origin) != NULL || r->value[origin] == '?')
+        return complain(r, "not an address. Give http:// or https://, a host, and no user name, as "
+                           "in https://rec.example.org.");
     if (strlen(r->value) > 2000)
         return complain(r, "too long.");
     r->options->to = r->value;
@@ -152,6 +171,23 @@ static bool read_set(struct reading *r)
     return true;
 }
 
+static bool read_protocol(struct reading *r)
+{
+    const struct rh_wire_dialect *dialect = rh_wire_find(rh_bytes_of(r->value));
+    if (strcmp(r->value, "auto") != 0 && (dialect == NULL || dialect == &rh_wire_form))
+        return complain(r, "no such protocol. Give auto, videos, tus, resumable, resumable6 or "
+                           "chunks.");
+    r->options->protocol = r->value;
+    return true;
+}
+
+static bool read_parallel(struct reading *r)
+{
+    bool fine = rh_bytes_parse_u64(rh_bytes_of(r->value), &r->parallel) == RH_OK;
+    return (fine && r->parallel >= 1 && r->parallel <= PARALLEL_MAX) ||
+           complain(r, "give a number from 1 to 32.");
+}
+
 static bool read_text(struct reading *r)
 {
     struct rh_options *o = r->options;
@@ -161,6 +197,8 @@ static bool read_text(struct reading *r)
         o->spool = r->value;
     else if (strcmp(r->flag, "--token-file") == 0)
         o->token_file = r->value;
+    else if (strcmp(r->flag, "--cacert") == 0)
+        o->cacert = r->value;
     else if (strcmp(r->flag, "--cancel") == 0)
         o->cancel = r->value;
     else
@@ -186,6 +224,12 @@ static bool set_json(struct reading *r)
     return true;
 }
 
+static bool set_trust(struct reading *r)
+{
+    r->options->trust_server = true;
+    return true;
+}
+
 static bool set_quiet(struct reading *r)
 {
     r->options->quiet = true;
@@ -206,6 +250,10 @@ static const struct flag {
     {"--name", read_name, true, false},
     {"--type", read_mime, true, false},
     {"--token-file", read_text, true, false},
+    {"--protocol", read_protocol, true, false},
+    {"--trust-server", set_trust, false, false},
+    {"--cacert", read_text, true, false},
+    {"--parallel", read_parallel, true, false},
     {"--cancel", read_text, true, false},
     {"--limit", read_limit, true, false},
     {"--spool-max", read_spool_max, true, false},
@@ -275,11 +323,14 @@ static bool make_policy(struct reading *r)
     if (policy == NULL)
         return complain(r, "there is no such policy.");
     o->policy = *policy;
-    if (!apply_sets(r))
-        return false;
-    o->policy.traits |= rh_wire_traits(&rh_wire_videos, 0);
-    strcpy(o->policy.method, "videos");
-    return true;
+    /* Bodies are streamed from the disk: it is not memory that bounds what is on its way. */
+    if (o->policy.flight_bytes_max > 0 && o->policy.flight_bytes_max < FLIGHT_BYTES)
+        o->policy.flight_bytes_max = FLIGHT_BYTES;
+    if (r->parallel > 0)
+        o->policy.uploads_parallel = o->policy.parts_parallel = o->policy.parts_parallel_all =
+            (uint32_t)r->parallel;
+    /* By what an upload goes is known of each, from its journal, and told as its traits. */
+    return apply_sets(r);
 }
 
 static bool check_together(struct reading *r)
@@ -296,6 +347,10 @@ static bool check_together(struct reading *r)
     r->value = NULL;
     if (inputs > 1)
         return complain(r, "standard input can be sent once.");
+    r->flag = "--to";
+    r->value = o->to;
+    if (strchr(o->to, '?') != NULL && strcmp(o->protocol, "chunks") != 0)
+        return complain(r, "has a query. Only --protocol chunks takes one.");
     r->flag = "--cancel";
     r->value = o->cancel;
     if (o->cancel != NULL && o->file_count > 0)
@@ -311,7 +366,10 @@ enum rh_error rh_options_read(struct rh_options *options, int argc, char **argv,
                         .complaint_size = complaint_size,
                         .policy = "never-give-up"};
     int at = 0;
-    *options = (struct rh_options){0};
+    *options = (struct rh_options){.protocol = "auto"};
+    const char *cacert = getenv("REELHAUL_CACERT");
+    if (cacert != NULL && cacert[0] != '\0')
+        options->cacert = cacert;
     const char *environment = getenv("REELHAUL_URL");
     r.flag = "REELHAUL_URL";
     r.value = environment;

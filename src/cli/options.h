@@ -9,11 +9,12 @@
 /* Exit statuses, as --help documents them. */
 enum rh_exit {
     RH_EXIT_OK = 0,
-    RH_EXIT_FAILED = 1,  /* some uploads failed */
-    RH_EXIT_USAGE = 2,   /* the command line makes no sense, or a file cannot be read */
-    RH_EXIT_WAITING = 3, /* stopped by a signal; the rest waits in the spool */
-    RH_EXIT_TOKEN = 4,   /* the server wants a (new) token */
-    RH_EXIT_SPOOL = 5,   /* the spool cannot be used */
+    RH_EXIT_FAILED = 1,   /* some uploads failed */
+    RH_EXIT_USAGE = 2,    /* the command line makes no sense, or a file cannot be read */
+    RH_EXIT_WAITING = 3,  /* stopped by a signal; the rest waits in the spool */
+    RH_EXIT_TOKEN = 4,    /* the server wants a (new) token */
+    RH_EXIT_SPOOL = 5,    /* the spool cannot be used */
+    RH_EXIT_UNPROVEN = 6, /* all is sent, but the server cannot prove that it has all of it */
 };
 
 struct rh_options {
@@ -23,7 +24,10 @@ struct rh_options {
     const char *name;
     const char *mime;
     const char *token_file;
-    const char *cancel; /* the id of an upload to give up */
+    const char *protocol; /* "auto", or the name of a dialect */
+    const char *cacert;   /* a file of authorities, or NULL */
+    bool trust_server;    /* its word is enough */
+    const char *cancel;   /* the id of an upload to give up */
     struct rh_policy policy;
     uint64_t limit_bytes_s; /* 0: none */
     uint64_t spool_bytes_max;

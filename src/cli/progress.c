@@ -127,6 +127,13 @@ void rh_progress_say(struct rh_progress *progress, const char *event, const char
     fprintf(stderr, "%s\n", text);
 }
 
+/* How far the end is to be believed: a receipt was compared with what was sent; the server said so
+ * when it was asked; or it only answered. */
+static const char *trust_of(const struct rh_item *item)
+{
+    return item->snapshot.proven ? "proven" : item->stored ? "stored" : "claimed";
+}
+
 static json_t *item_json(const char *event, const struct rh_item *item)
 {
     const struct rh_snapshot *s = &item->snapshot;
@@ -144,6 +151,8 @@ static json_t *item_json(const char *event, const struct rh_item *item)
         (void)json_object_set_new(json, "url", text_json(item->url));
     if (s->state == RH_UPLOAD_COMPLETED)
         (void)json_object_set_new(json, "proven", json_boolean(s->proven));
+    if (s->state == RH_UPLOAD_COMPLETED)
+        (void)json_object_set_new(json, "trust", json_string(trust_of(item)));
     return json;
 }
 
@@ -168,8 +177,11 @@ static void say_completed(const struct rh_item *item)
     const struct rh_snapshot *s = &item->snapshot;
     rh_show_bytes(s->total_bytes == RH_SIZE_UNKNOWN ? s->acked_bytes : s->total_bytes, bytes);
     fprintf(stderr, "%s: %s, %s%s%s\n", item->entry->shown,
-            s->proven ? "sent and proven" : "sent, not proven: the spool keeps it", bytes,
-            item->url[0] == '\0' ? "" : ", ", item->url);
+            s->proven                   ? "sent and proven"
+            : item->entry->path != NULL ? "sent, not proven: keep the file"
+                                        : "sent, not proven: the spool keeps it (--trust-server "
+                                          "lets it go)",
+            bytes, item->url[0] == '\0' ? "" : ", ", item->url);
 }
 
 static void say_waiting(const struct rh_item *item, rh_ms now_ms)

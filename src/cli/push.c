@@ -181,6 +181,9 @@ static int say_end(struct push *p, int status)
 {
     struct counts c = count(p);
     char rest[200] = "";
+    char unproven[24] = "";
+    if (c.unproven > 0)
+        (void)snprintf(unproven, sizeof unproven, ", %zu", c.unproven);
     if (c.waiting > 0)
         (void)snprintf(rest, sizeof rest,
                        " %zu left for later: `reelhaul push` without files goes on with what "
@@ -195,13 +198,15 @@ static int say_end(struct push *p, int status)
     else if (p->sender.item_count == 0 && p->options.file_count == 0)
         rh_progress_say(&p->progress, "end", "Nothing waits in the spool %s.", p->spool.path);
     else
-        rh_progress_say(&p->progress, "end", "%zu sent and proven%s%s.%s", c.completed,
-                        c.unproven > 0 ? ", some sent but not proven" : "",
+        rh_progress_say(&p->progress, "end", "%zu sent and proven%s%s%s.%s", c.completed, unproven,
+                        c.unproven > 0 ? " sent, not proven" : "",
                         c.failed > 0 ? ", some failed" : "", rest);
     if (status == RH_EXIT_OK && c.failed > 0)
         status = RH_EXIT_FAILED;
     if (status == RH_EXIT_OK && p->bad_files)
         status = RH_EXIT_USAGE;
+    if (status == RH_EXIT_OK && c.unproven > 0 && !p->options.trust_server)
+        status = RH_EXIT_UNPROVEN;
     return status;
 }
 

@@ -91,8 +91,11 @@ static bool same_upload(const struct rh_entry *entry, const char *path,
                         : strcmp(o->session, "new") == 0
                             ? (entry->flags & RH_JOURNAL_SESSION_MADE) != 0
                             : strcmp(entry->session, o->session) == 0;
+    bool same_protocol = strcmp(o->protocol, "auto") == 0 || strcmp(entry->protocol, "auto") == 0 ||
+                         strcmp(entry->protocol, o->protocol) == 0;
     return entry->path != NULL && strcmp(entry->path, path) == 0 && same_session &&
-           strcmp(entry->to, o->to) == 0 && rh_fingerprint_equal(&entry->print, print) &&
+           strcmp(entry->to, o->to) == 0 && same_protocol &&
+           rh_fingerprint_equal(&entry->print, print) &&
            (o->name == NULL || strcmp(entry->name, o->name) == 0);
 }
 
@@ -137,7 +140,7 @@ static enum rh_error create(struct queueing *q, struct rh_entry_plan *plan, stru
     const struct rh_options *o = q->sender->options;
     struct rh_entry *entry;
     plan->to = o->to;
-    plan->protocol = "videos";
+    plan->protocol = o->protocol;
     plan->session = q->session;
     plan->flags |= q->session_flag;
     plan->wall_ms = rh_wall_ms();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/sender.h"
+#include "cli/peer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -258,26 +258,63 @@ static bool tell_record(struct rh_sender *sender, struct rh_item *item)
     return false;
 }
 
+/* Servers say how much they take. */
+static bool fits(struct rh_sender *sender, struct rh_item *item)
+{
+    const struct rh_entry *entry = item->entry;
+    char bytes[24];
+    uint64_t size = entry->path != NULL ? entry->print.size : rh_entry_end(entry);
+    if (size <= item->peer->size_max)
+        return true;
+    rh_show_bytes(item->peer->size_max, bytes);
+    item->refused = true;
+    (void)snprintf(item->trouble, sizeof item->trouble, "the server takes %s at most", bytes);
+    rh_progress_say(sender->progress, "trouble", "%s: %s.", entry->shown, item->trouble);
+    return false;
+}
+
+/* What was found out about its server holds for all of its life: another dialect would not find
+ * what this one begins. RH_ERR_LIMIT: not now. */
+static enum rh_error settle(struct rh_item *item)
+{
+    const char *name = rh_wire_name(item->peer->dialect);
+    if (strcmp(item->entry->protocol, name) == 0)
+        return RH_OK;
+    return rh_entry_settle(item->entry, name) == RH_OK ? RH_OK : RH_ERR_LIMIT;
+}
+
 /* RH_ERR_LIMIT: the engine has no room for it yet. */
 static enum rh_error tell_added(struct rh_sender *sender, struct rh_item *item)
 {
     const struct rh_entry *entry = item->entry;
     struct rh_event event = {.kind = RH_EVENT_ADDED};
-    if (strcmp(entry->protocol, "videos") != 0) {
+    if (item->peer == NULL)
+        item->peer = rh_peer_of(sender, entry->to, entry->protocol);
+    if (item->peer == NULL) {
         item->refused = true;
         (void)snprintf(item->trouble, sizeof item->trouble,
                        "its protocol %s is not known to this version", entry->protocol);
         return RH_OK;
     }
-    if (!tell_record(sender, item))
+    if (item->peer->dialect == NULL || !fits(sender, item) || !tell_record(sender, item))
         return RH_OK;
+    enum rh_error error = settle(item);
+    if (error != RH_OK)
+        return error;
     strcpy(event.upload, entry->id);
     event.added.size = entry->sealed         ? entry->size
                        : entry->path != NULL ? entry->print.size
                                              : RH_SIZE_UNKNOWN;
-    enum rh_error error = rh_sender_tell(sender, &event);
+    event.now_ms = rh_clock_ms();
+    event.wall_ms = rh_wall_ms();
+    /* Nothing may be sent of it between this and what its dialect needs. */
+    error = rh_engine_tell(sender->engine, &event);
     if (error == RH_ERR_LIMIT)
         return error;
+    event.kind = RH_EVENT_TRAITS;
+    event.traits.traits = rh_wire_traits(item->peer->dialect, item->peer->abilities);
+    if (error == RH_OK)
+        error = rh_sender_tell(sender, &event);
     item->added = error == RH_OK;
     item->refused = error != RH_OK;
     if (item->refused)
@@ -298,7 +335,7 @@ static void feed(struct rh_sender *sender)
             continue;
         if (!item->added && tell_added(sender, item) == RH_ERR_LIMIT)
             return;
-        if (item->told < item->entry->piece_count)
+        if (item->added && item->told < item->entry->piece_count)
             rh_sender_inform(sender, item);
     }
 }
@@ -469,12 +506,18 @@ static void see_to_token(struct rh_sender *sender)
     char fresh[sizeof sender->token];
     if (!sender->token_wanted)
         return;
+    if (sender->token_refused < sender->token_number) { /* what was refused was the one before */
+        sender->token_wanted = false;
+        rh_sender_tell_about(sender, NULL, RH_EVENT_TOKEN);
+        return;
+    }
     enum rh_error error = rh_token_read(sender->options->token_file, fresh, sizeof fresh);
     if (error != RH_OK || strcmp(fresh, sender->token) == 0) {
         sender->token_stale = true;
         return;
     }
     strcpy(sender->token, fresh);
+    sender->token_number++;
     sender->token_stale = false;
     sender->token_wanted = false;
     rh_sender_tell_about(sender, NULL, RH_EVENT_TOKEN);
@@ -496,13 +539,38 @@ static void see_to_lost(struct rh_sender *sender, struct rh_item *item)
     rh_sender_tell_about(sender, item, RH_EVENT_SOURCE_LOST);
 }
 
+/*
+ * Complete as far as the server says, without a proof. What is the user's own file is let go of: it
+ * stays where it is. What came from standard input exists nowhere else: only who trusts the server
+ * lets go of that.
+ */
+static void see_to_unproven(struct rh_sender *sender, struct rh_item *item)
+{
+    bool may_go = sender->options->trust_server || item->entry->path != NULL;
+    if (item->snapshot.state != RH_UPLOAD_COMPLETED || item->snapshot.proven || !may_go)
+        return;
+    must(sender, rh_entry_end_all(item->entry), "the spool cannot be written");
+    if (sender->fatal != RH_OK)
+        return;
+    item->gone = true;
+    rh_sender_tell_about(sender, item, RH_EVENT_REMOVE);
+}
+
+static void see_to(struct rh_sender *sender, struct rh_item *item)
+{
+    see_to_lost(sender, item);
+    if (sender->leads && item->added)
+        see_to_unproven(sender, item);
+}
+
 void rh_sender_step(struct rh_sender *sender)
 {
     struct rh_event wake = {.kind = RH_EVENT_WAKE};
     rh_flights_step(sender);
+    rh_peers_step(sender);
     for (size_t i = 0; i < sender->item_count; i++)
         if (!sender->items[i]->gone)
-            see_to_lost(sender, sender->items[i]);
+            see_to(sender, sender->items[i]);
     see_to_token(sender);
     feed(sender);
     if (rh_clock_ms() >= sender->wake_at_ms) {
@@ -520,6 +588,8 @@ rh_ms rh_sender_due_ms(const struct rh_sender *sender)
     for (const struct rh_flight *f = sender->flights; f != NULL; f = f->next)
         if (f->call == NULL)
             return 0;
+    rh_ms peers_ms = rh_peers_due_ms(sender, now_ms);
+    due_ms = peers_ms < due_ms ? peers_ms : due_ms;
     if (sender->token_wanted && due_ms > TOKEN_POLL_MS)
         due_ms = TOKEN_POLL_MS;
     return due_ms;
@@ -545,15 +615,17 @@ enum rh_error rh_sender_init(struct rh_sender *sender, struct rh_spool *spool,
     limits.segments_max = SEGMENTS_MAX;
     limits.intervals_max = INTERVALS_MAX;
     sender->wake_at_ms = RH_MS_NEVER;
+    sender->token_number = 1;
     sender->engine_memory = malloc(rh_engine_size(&limits));
     sender->wire_memory = malloc(RH_WIRE_MEMORY);
     if (sender->engine_memory == NULL || sender->wire_memory == NULL ||
-        rh_transport_create(&sender->transport) != RH_OK) {
+        rh_transport_create(&sender->transport, options->cacert) != RH_OK) {
         rh_sender_finish(sender);
         return RH_ERR_MEMORY;
     }
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
         seed = rh_clock_ms(); /* only jitter hangs on it */
+    rh_rng_init(&sender->rng, seed);
     sender->engine = rh_engine_init(sender->engine_memory, &limits, &options->policy, seed);
     return RH_OK;
 }
@@ -562,6 +634,7 @@ void rh_sender_finish(struct rh_sender *sender)
 {
     while (sender->flights != NULL)
         rh_flight_free(sender, sender->flights);
+    rh_peers_free(sender);
     for (size_t i = 0; i < sender->item_count; i++) {
         rh_entry_free(sender->items[i]->entry);
         free(sender->items[i]);

@@ -7,23 +7,28 @@
  */
 #include <signal.h>
 
+#include "base/rng.h"
 #include "cli/entry.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/transport.h"
 #include "reelhaul/wire.h"
 
+struct rh_peer;
+
 /* An upload of the spool, as the sender sees it. */
 struct rh_item {
     struct rh_entry *entry;
-    bool added;   /* the engine knows it */
-    bool refused; /* it never will: `trouble` says why */
+    struct rh_peer *peer; /* where it goes */
+    bool added;           /* the engine knows it */
+    bool refused;         /* it never will: `trouble` says why */
     bool told_seal;
     size_t told; /* pieces that the engine was told of */
     bool gone;   /* its bytes are forgotten on our side */
     bool lost;   /* the engine is to be told that its source is lost */
     bool verify; /* the server found other bytes than the journal says: look at them */
     bool fresh;  /* queued by this process */
+    bool stored; /* the server said, when it was asked, that it has all of it */
     struct rh_snapshot snapshot;
     char trouble[512]; /* for people; "" for none */
     char url[512];
@@ -35,8 +40,9 @@ struct rh_flight {
     struct rh_flight *next;
     struct rh_item *item;
     struct rh_send send;
-    struct rh_call *call; /* NULL: it could not be made; it breaks at the next occasion */
-    bool introduces;      /* it makes the session first */
+    struct rh_call *call;  /* NULL: it could not be made; it breaks at the next occasion */
+    bool introduces;       /* it makes the session first */
+    unsigned token_number; /* that it was sent with */
     struct rh_wire_reply reply;
 };
 
@@ -52,17 +58,21 @@ struct rh_sender {
     struct rh_item **items;
     size_t item_count, item_cap;
     struct rh_flight *flights;
+    struct rh_peer *peers;
+    struct rh_rng rng;
     rh_ms wake_at_ms;
-    bool leads;          /* the spool is ours */
-    bool told_leader;    /* and the engine knows */
-    bool stopping;       /* nothing more is sent */
-    bool token_wanted;   /* the engine asks for a fresh one */
-    bool token_stale;    /* the one we have was refused and there is no other */
-    bool fenced;         /* somebody else sends for this spool's lease */
-    char token[512];     /* "" for none */
-    char session[40];    /* the session that the server was told of last */
-    enum rh_error fatal; /* a record could not be made durable: nothing may follow */
-    char why[256];       /* of `fatal` */
+    bool leads;             /* the spool is ours */
+    bool told_leader;       /* and the engine knows */
+    bool stopping;          /* nothing more is sent */
+    bool token_wanted;      /* the engine asks for a fresh one */
+    bool token_stale;       /* the one we have was refused and there is no other */
+    bool fenced;            /* somebody else sends for this spool's lease */
+    char token[512];        /* "" for none */
+    unsigned token_number;  /* of it, from 1 */
+    unsigned token_refused; /* the last one that was; older answers say nothing of newer ones */
+    char session[40];       /* the session that the server was told of last */
+    enum rh_error fatal;    /* a record could not be made durable: nothing may follow */
+    char why[256];          /* of `fatal` */
 };
 
 rh_ms rh_clock_ms(void);
@@ -97,7 +107,9 @@ bool rh_item_over(const struct rh_item *item);
 /* Why its bytes cannot be had, and what to do, as its trouble. */
 void rh_item_lost_text(struct rh_item *item, enum rh_error error);
 
-/* ---- between sender.c and flight.c ---- */
+/* ---- between sender.c, flight.c and peer.c ---- */
+/* Lines of a request's header, and the token where it may go. Allocated. */
+char *rh_sender_headers(const struct rh_sender *sender, struct rh_bytes lines, bool token);
 void rh_flight_start(struct rh_sender *sender, struct rh_item *item, const struct rh_send *send);
 void rh_flight_abort(struct rh_sender *sender, uint32_t token);
 void rh_flight_free(struct rh_sender *sender, struct rh_flight *flight);

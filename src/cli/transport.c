@@ -13,6 +13,7 @@
 
 struct rh_transport {
     CURLM *multi;
+    const char *cacert;
 };
 
 /* ---- what libcurl asks ---- */
@@ -112,6 +113,8 @@ static struct curl_slist *header_list(const char *lines)
 {
     /* Without it curl waits for a 100 before larger bodies. */
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    if (strstr(lines, "Content-Type:") == NULL) /* nor does it know the type of what it sends */
+        list = curl_slist_append(list, "Content-Type:");
     char line[4096];
     while (*lines != '\0') {
         size_t size = strcspn(lines, "\r\n");
@@ -126,8 +129,10 @@ static struct curl_slist *header_list(const char *lines)
     return list;
 }
 
-static void set_up(CURL *easy, struct rh_call *call)
+static void set_up(const struct rh_transport *transport, CURL *easy, struct rh_call *call)
 {
+    if (transport->cacert != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, transport->cacert);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(easy, CURLOPT_URL, call->url);
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -168,7 +173,7 @@ enum rh_error rh_transport_start(struct rh_transport *transport, struct rh_call 
     if (easy == NULL)
         return RH_ERR_MEMORY;
     call->header_list = header_list(call->headers);
-    set_up(easy, call);
+    set_up(transport, easy, call);
     if (curl_multi_add_handle(transport->multi, easy) != CURLM_OK) {
         curl_easy_cleanup(easy);
         return RH_ERR_MEMORY;
@@ -199,7 +204,7 @@ void rh_call_free(struct rh_transport *transport, struct rh_call *call)
 
 /* ---- all of them ---- */
 
-enum rh_error rh_transport_create(struct rh_transport **out)
+enum rh_error rh_transport_create(struct rh_transport **out, const char *cacert)
 {
     *out = NULL;
     struct rh_transport *transport = calloc(1, sizeof *transport);
@@ -207,6 +212,7 @@ enum rh_error rh_transport_create(struct rh_transport **out)
         free(transport);
         return RH_ERR_MEMORY;
     }
+    transport->cacert = cacert;
     transport->multi = curl_multi_init();
     if (transport->multi == NULL) {
         rh_transport_destroy(transport);

@@ -23,6 +23,7 @@ struct rh_call {
     uint8_t *back;
     size_t back_size;
     uint64_t body_bytes; /* RH_SIZE_UNKNOWN: no body */
+    bool of_peer;        /* for the owner's use */
     void *owner;
     void (*on_status)(struct rh_call *call, uint16_t status);
     void (*on_header)(struct rh_call *call, struct rh_bytes name, struct rh_bytes value);
@@ -42,7 +43,8 @@ struct rh_call {
     struct rh_call *next;
 };
 
-enum rh_error rh_transport_create(struct rh_transport **out);
+/* `cacert`: a file of the authorities that are trusted; NULL: the system's. It must stay. */
+enum rh_error rh_transport_create(struct rh_transport **out, const char *cacert);
 /* Calls must have been freed. */
 void rh_transport_destroy(struct rh_transport *transport);
 

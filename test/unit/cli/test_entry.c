@@ -374,6 +374,30 @@ static void written_anew(void **state)
 
 /* Folders that nobody began an upload in go after an hour, not before, and not with bytes in them.
  */
+static void a_protocol_is_settled_for_good(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[RH_SPOOL_ID_MAX + 1];
+    struct rh_entry *entry = begin(&p, id);
+    uint8_t *bytes = make_bytes(1000, 1);
+    size_t taken;
+    assert_int_equal(rh_entry_append(entry, bytes, 1000, &taken), RH_OK);
+    assert_int_equal(rh_entry_settle(entry, "tus"), RH_OK);
+    assert_string_equal(entry->protocol, "tus");
+    assert_int_equal(rh_entry_seal(entry, false), RH_OK);
+    rh_entry_free(entry);
+    entry = load(&p, id, RH_ENTRY_FINE);
+    assert_string_equal(entry->protocol, "tus");
+    assert_true(entry->sealed && entry->size == 1000);
+    char text[RH_JOURNAL_TEXT_MAX + 2];
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = 0;
+    assert_int_equal(rh_entry_settle(entry, text), RH_ERR_LIMIT);
+    assert_string_equal(entry->protocol, "tus");
+    put_away(&p, entry, bytes);
+}
+
 static void debris(void **state)
 {
     static const struct {
@@ -415,6 +439,7 @@ int main(void)
         cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(refused_writes),
         cmocka_unit_test(written_anew),
+        cmocka_unit_test(a_protocol_is_settled_for_good),
         cmocka_unit_test(debris),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,9 @@ static void expect_equal(const struct rh_journal_record *a, const struct rh_jour
     case RH_JOURNAL_FORGOT:
         assert_memory_equal(&a->forgot, &b->forgot, sizeof a->forgot);
         break;
+    case RH_JOURNAL_PROTOCOL:
+        assert_true(rh_bytes_equal(a->protocol, b->protocol));
+        break;
     case RH_JOURNAL_END:
         break;
     }
@@ -248,7 +251,7 @@ static void records_that_make_no_sense(void **state)
     (void)state;
     fill_samples();
     assert_int_equal(read_second(&samples[3], -1, 0), RH_OK);
-    assert_int_equal(read_second(&samples[3], 4, 8), RH_ERR_SYNTAX); /* an unknown kind */
+    assert_int_equal(read_second(&samples[3], 4, 9), RH_ERR_SYNTAX); /* an unknown kind */
     assert_int_equal(read_second(&samples[3], 4, 0), RH_ERR_SYNTAX);
     assert_int_equal(read_second(&samples[3], 5, 1), RH_ERR_SYNTAX);                 /* reserved */
     assert_int_equal(read_second(&samples[3], 4, RH_JOURNAL_END), RH_ERR_SYNTAX);    /* too long */
@@ -313,9 +316,41 @@ static void golden(void **state)
     assert_memory_equal(bytes, t.bytes, size); /* while this is the format that is written */
 }
 
+static void a_protocol_may_be_found_out_later(void **state)
+{
+    (void)state;
+    uint8_t bytes[512];
+    struct rh_journal_reader reader;
+    struct rh_journal_record record;
+    struct rh_journal_record later = {.kind = RH_JOURNAL_PROTOCOL};
+    static const char *const names[] = {"tus", ""};
+    fill_samples();
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t crc64 = 0;
+        size_t used;
+        size_t size = RH_JOURNAL_HEAD_BYTES;
+        rh_journal_head(bytes);
+        assert_int_equal(
+            rh_journal_write(&samples[0], &crc64, bytes + size, sizeof bytes - size, &used), RH_OK);
+        size += used;
+        later.protocol = rh_bytes_of(names[i]);
+        assert_int_equal(rh_journal_write(&later, &crc64, bytes + size, sizeof bytes - size, &used),
+                         RH_OK);
+        size += used;
+        assert_int_equal(rh_journal_open(&reader, (struct rh_bytes){bytes, size}), RH_OK);
+        assert_true(rh_journal_next(&reader, &record));
+        assert_int_equal(rh_journal_next(&reader, &record), i == 0);
+        if (i == 0)
+            expect_equal(&later, &record);
+        else
+            assert_int_equal(reader.error, RH_ERR_SYNTAX); /* nobody writes none */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_protocol_may_be_found_out_later),
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(cut_at_every_byte),
         cmocka_unit_test(every_bit_flipped),

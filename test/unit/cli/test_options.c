@@ -47,6 +47,32 @@ static void what_is_read(void **state)
     assert_int_equal(read_words("--spool d --json", true, &o), RH_OK);
 }
 
+static void how_it_is_sent(void **state)
+{
+    struct rh_options o;
+    (void)state;
+    assert_int_equal(read_words("x", false, &o), RH_OK);
+    assert_string_equal(o.protocol, "auto");
+    assert_false(o.trust_server);
+    assert_int_equal(read_words("x --protocol tus --trust-server --cacert f --parallel 7 "
+                                "--to https://h/a@b/files/",
+                                false, &o),
+                     RH_OK);
+    assert_string_equal(o.protocol, "tus");
+    assert_string_equal(o.cacert, "f");
+    assert_true(o.trust_server);
+    assert_int_equal(o.policy.parts_parallel, 7);
+    assert_int_equal(o.policy.uploads_parallel, 7);
+    assert_int_equal(o.policy.parts_parallel_all, 7);
+    assert_string_equal(o.policy.method, "");
+    assert_int_equal(read_words("x --to https://h/u?upload_id=1 --protocol chunks", false, &o),
+                     RH_OK);
+    setenv("REELHAUL_CACERT", "/ca.pem", 1);
+    assert_int_equal(read_words("x", false, &o), RH_OK);
+    assert_string_equal(o.cacert, "/ca.pem");
+    unsetenv("REELHAUL_CACERT");
+}
+
 static void what_is_refused(void **state)
 {
     static const char *const cases[] = {
@@ -74,6 +100,17 @@ static void what_is_refused(void **state)
         "- -",
         "--cancel x file",
         "--spool=",
+        "--protocol form",
+        "--protocol ftp",
+        "--parallel 0",
+        "--parallel 33",
+        "--parallel x",
+        "--to http://h?x",
+        "--to http://h/u?x",
+        "--to http://h/u?x --protocol tus",
+        "--to http://h/u#x --protocol chunks",
+        "--trust-server=1",
+        "--cacert",
     };
     struct rh_options o;
     (void)state;
@@ -88,6 +125,7 @@ static void what_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(how_it_is_sent),
         cmocka_unit_test(what_is_read),
         cmocka_unit_test(what_is_refused),
     };
