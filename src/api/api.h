@@ -95,6 +95,7 @@ struct rh_file_ref {
     char path[512];         /* relative, decoded, without dot segments; pages: "app/index.html" */
     char mime[128];         /* recordings: from the allow-list; pages: "", by extension */
     bool attachment;        /* Content-Disposition: attachment */
+    char name[160];         /* ... under which name; only of A-Z a-z 0-9 . _ -; "": none said */
     char etag[64];          /* recordings: strong, with quotes; "": the shell makes one */
 };
 

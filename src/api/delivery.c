@@ -103,6 +103,10 @@ void api_deliver_object(struct rh_exchange *x, const struct rh_upload_view *uplo
     }
     x->file.kind = RH_FILE_RECORDING;
     file_type(&x->file, upload->mime);
+    /* Names of files end as their owners had them; names of videos are without an ending. */
+    bool ends = strchr(upload->name, '.') != NULL;
+    (void)snprintf(x->file.name, sizeof x->file.name, "%s%s", upload->name,
+                   ends ? "" : rh_store_extension(upload->mime));
     (void)snprintf(x->file.etag, sizeof x->file.etag, "\"%016llx-%llu\"",
                    (unsigned long long)upload->crc64, (unsigned long long)upload->total);
     api_deliver_file(x);

@@ -141,8 +141,13 @@ static void add_kind_headers(struct rh_response *response, const struct rh_file_
     /* A finished recording never changes under its name. */
     add(response, "Cache-Control", "private, max-age=31536000, immutable");
     add(response, "Content-Security-Policy", "sandbox; default-src 'none'");
-    if (ref->attachment)
-        add(response, "Content-Disposition", "attachment");
+    if (ref->attachment) {
+        char text[sizeof ref->name + 32] = "attachment";
+
+        if (ref->name[0] != '\0')
+            snprintf(text, sizeof text, "attachment; filename=\"%s\"", ref->name);
+        add(response, "Content-Disposition", text);
+    }
 }
 
 /* 200 or 206 or 416. */

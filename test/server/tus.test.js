@@ -338,6 +338,11 @@ test('tus 1.0', async (t) => {
         const other = await request(server, 'GET', seen.url);
         assert.equal(other.status, 200, seen.url);
         assert.equal(sha256(other.bytes), sha256(bytes));
+        const text = await uploaded(server, Buffer.from('x'), { 'Upload-Metadata': metadataOf({ filename: 'a b.html', filetype: 'text/html' }) });
+        const got = await request(server, 'GET', text);
+        assert.equal(got.headers['content-disposition'], 'attachment; filename="a_b.html"');
+        assert.equal(got.headers['content-type'], 'application/octet-stream');
+        assert.equal(got.headers['x-content-type-options'], 'nosniff');
     });
 
     await t.test('6 MiB acknowledged are 6 MiB ever after; complete is never 0 bytes (tusd #376, #497)', async () => {

@@ -5,6 +5,7 @@
  */
 #include "harness.h"
 
+#include "api/internal.h"
 #include "base/bytes.h"
 
 #define TUS    "Tus-Resumable: 1.0.0\r\n"
@@ -535,6 +536,7 @@ static void patch_on_a_final_gets_403(void **state)
         harness_expect_error(&h, 403, "forbidden");
         expect(&h, "Upload-Offset", NULL);
         assert_non_null(strstr(harness_body(&h), "final upload"));
+        h.reply.upload.state = RH_UPLOAD_DONE;
     }
     harness_close(&h);
 }
@@ -717,6 +719,17 @@ static void participants_reach_their_own_alone(void **state)
         harness_send(&h, methods[i], FILE_, TUS TYPE OFFSET, NULL, 0);
         assert_int_equal(harness_status(&h), 401);
         assert_int_equal(h.asks, 0);
+        expect(&h, "Upload-Offset", NULL);
+    }
+    char token[API_TOKEN_TEXT];
+    char extra[512];
+    api_auth_session_token(&h.config, TEST_OTHER, token);
+    snprintf(extra, sizeof extra, TUS TYPE OFFSET "Authorization: Bearer %s\r\n", token);
+    h.code = RH_REPLY_UNKNOWN; /* the vault knows whose it is */
+    for (size_t i = 0; i < 4; i++) {
+        harness_send(&h, methods[i], FILE_, extra, NULL, 0);
+        assert_int_equal(harness_status(&h), 404);
+        assert_string_equal(h.asked.session, TEST_OTHER);
         expect(&h, "Upload-Offset", NULL);
     }
     harness_close(&h);

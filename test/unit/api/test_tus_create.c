@@ -2,6 +2,7 @@
 /* tus 1.0: creation, creation-with-upload, creation-defer-length, concatenation, and Location. */
 #include "harness.h"
 
+#include "api/internal.h"
 #include "base/bytes.h"
 
 #define TUS      "Tus-Resumable: 1.0.0\r\n"
@@ -85,6 +86,15 @@ static void a_participants_upload_is_in_its_session(void **state)
     assert_int_equal(post(&h, LENGTH, NULL), 401);
     assert_int_equal(post(&h, LENGTH "Authorization: Bearer " TEST_TOKEN "\r\n", NULL), 201);
     assert_string_equal(h.asked.session, "");
+    char token[API_TOKEN_TEXT];
+    char extra[512];
+    api_auth_session_token(&h.config, TEST_SESSION, token);
+    snprintf(extra, sizeof extra, LENGTH TYPE "Authorization: Bearer %s\r\n", token);
+    assert_int_equal(post(&h, extra, NULL), 201);
+    assert_string_equal(h.asked.session, TEST_SESSION);
+    assert_int_equal(post(&h, extra, "12345"), 201); /* its first write, too */
+    assert_int_equal(h.asked.kind, RH_REQUEST_WRITE);
+    assert_string_equal(h.asked.session, TEST_SESSION);
     harness_close(&h);
 }
 

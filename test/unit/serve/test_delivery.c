@@ -62,6 +62,9 @@ static void whole(void **state)
     ref.attachment = true;
     assert_int_equal(answer(), 200);
     has("Content-Disposition", "attachment");
+    strcpy(ref.name, "a_b.txt");
+    assert_int_equal(answer(), 200);
+    has("Content-Disposition", "attachment; filename=\"a_b.txt\"");
 }
 
 static void page(void **state)
