@@ -453,11 +453,23 @@ void api_resumable_file_headers(const struct rh_exchange *x, struct rh_response 
     (void)rh_response_add_str(response, "Upload-Complete", "?1");
 }
 
+/* What is complete is not changed, not even by what would change nothing. */
+static void refuse_completed(struct rh_exchange *x, const struct rh_vault_reply *reply)
+{
+    bool empty = x->resumable->length == 0;
+    x->resumable->problem_done = empty;
+    x->resumable->problem_length = !empty;
+    api_note(x, empty ? "completed" : "total_changed", "");
+    api_respond_fault(x, reply);
+}
+
 static void looked(struct rh_exchange *x, struct rh_vault_reply *reply)
 {
     bool there = reply->upload.state <= RH_UPLOAD_DONE;
     if (!there) {
         api_fail(x, "gone", NULL);
+    } else if (x->method == RH_METHOD_PATCH && reply->upload.state == RH_UPLOAD_DONE) {
+        refuse_completed(x, reply);
     } else if (x->method == RH_METHOD_PATCH) {
         recall_digests(x, reply->upload.metadata);
         if (x->fault == NULL)
@@ -501,11 +513,7 @@ static bool refused(struct rh_exchange *x, struct rh_vault_reply *reply)
     if (known == NULL || known->stage != API_STAGE_WRITE || !reply->has_upload)
         return false;
     if (reply->upload.state == RH_UPLOAD_DONE) {
-        bool empty = known->length == 0;
-        known->problem_done = empty;
-        known->problem_length = !empty;
-        api_note(x, empty ? "completed" : "total_changed", "");
-        api_respond_fault(x, reply);
+        refuse_completed(x, reply);
         return true;
     }
     if (reply->code == RH_REPLY_TOTAL_CHANGED)
