@@ -2,13 +2,14 @@
 // tus 1.0 against the real server, request by request; the names of the tests are lines of the protocol, of what
 // other servers get wrong, and of what users complain about.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 
 import { crc64Field } from './crc64.js';
 import { connect, postJson, request, startServer, temporaryDirectory } from './server.js';
-import { checksum, create, createOf, head, metadataOf, offsetOf, patch, pathOf, TUS, TYPE } from './tus.js';
+import { checksum, create, createOf, head, metadataOf, offsetOf, openPatch, patch, pathOf, TUS, TYPE } from './tus.js';
 import { makeBytes, sha256 } from './videos.js';
 
 const bytes = makeBytes(100000);
@@ -375,6 +376,22 @@ test('tus 1.0', async (t) => {
         assert.equal(looked.headers['upload-offset'], '0');
         assert.equal(looked.headers['upload-length'], '10');
     });
+});
+
+test('a body as large as it likes is not held in memory', async (t) => {
+    const server = await startServer(t, { args: ['--loops', '1'] });
+    const memory = () => Number(/VmHWM:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))[1]) * 1024;
+    const body = makeBytes(1 << 20);
+    const size = 48 * body.length;
+    await uploaded(server, body); // what every upload needs is there now
+    const before = memory();
+    const at = await createOf(server, size);
+    const writer = await openPatch(server, at, 0, size);
+    for (let i = 0; i < 48; i++)
+        if (!writer.send(body)) await once(writer.raw.socket, 'drain');
+    assert.equal((await writer.answer()).headers['upload-offset'], String(size));
+    const grown = memory() - before;
+    assert.ok(grown < size / 4, `${grown} bytes more for a body of ${size}`);
 });
 
 test('an upload whose time is up gets 410, a finished one stays', async (t) => {
