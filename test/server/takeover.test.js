@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { request, startServer } from './server.js';
-import { createOf, head, offsetOf, openPatch, patch, TUS } from './tus.js';
+import { connectH2, createOf, head, offsetOf, openPatch, patch, TUS } from './tus.js';
 import { makeBytes, sha256 } from './videos.js';
 
 /** Asks until so much has arrived; each answer must be a true one, and none may be lower than one before. */
@@ -149,6 +149,31 @@ test('take over, never lock out', async (t) => {
         assert.ok(answer.status >= 400, `${answer.status}`);
         assert.equal(answer.headers['upload-offset'], undefined);
     });
+});
+
+test('over one HTTP/2 connection: readers beside a stalled PATCH, and a second one that takes over', async (t) => {
+    const server = await startServer(t);
+    const bytes = makeBytes(300000);
+    const open = connectH2(t, server);
+    const path = await createOf(server, bytes.length);
+    const headers = (offset) => ({ 'tus-resumable': '1.0.0', 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' });
+    const first = open('PATCH', path, headers(0), { endStream: false });
+    first.stream.write(bytes.subarray(0, 100000));
+    let offset = 0;
+    while (offset < 100000) {
+        const look = await open('HEAD', path, { 'tus-resumable': '1.0.0' }).answer();
+        assert.equal(look.status, 200);
+        assert.ok(!first.answered, 'the writer is still at it');
+        offset = Number(look.headers['upload-offset']);
+    }
+    const second = open('PATCH', path, headers(100000), { endStream: false });
+    second.stream.end(bytes.subarray(100000));
+    const answer = await second.answer();
+    assert.equal(answer.status, 204);
+    assert.equal(answer.headers['upload-offset'], String(bytes.length));
+    const old = await first.answer().catch((error) => error);
+    if (old.status !== undefined) assert.equal(old.status, 409);
+    assert.equal(sha256(await download(server, path)), sha256(bytes));
 });
 
 test('what HEAD said while a PATCH was open is there after kill -9', async (t) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // tus 1.0 by hand, for tests: plain requests that say just what they are told to.
 import crypto from 'node:crypto';
+import http2 from 'node:http2';
 
 import { connect, parseAnswers, request } from './server.js';
 
@@ -63,5 +64,30 @@ export async function openPatch(server, path, offset, length, headers = {}) {
         get answered() {
             return parseAnswers(raw.received).length > 0;
         },
+    };
+}
+
+/** Requests over one HTTP/2 connection: open(method, path, headers, options) → { stream, answer() }. */
+export function connectH2(t, server) {
+    const session = http2.connect(server.url);
+    t.after(() => session.destroy());
+    return (method, path, headers = {}, options = {}) => {
+        const stream = session.request({ ':method': method, ':path': path, ':authority': server.host, ...headers },
+            { endStream: options.endStream ?? true, waitForTrailers: Boolean(options.trailers) });
+        if (options.trailers) stream.on('wantTrailers', () => stream.sendTrailers(options.trailers));
+        const opened = { stream, answered: false, answer: () => answered };
+        const answered = new Promise((resolve, reject) => {
+            const chunks = [];
+            let head = {};
+            stream.on('response', (got) => {
+                head = got;
+                opened.answered = true;
+            });
+            stream.on('data', (chunk) => chunks.push(chunk));
+            stream.on('error', reject);
+            stream.on('close', () => resolve({ status: head[':status'], headers: head, text: Buffer.concat(chunks).toString() }));
+        });
+        answered.catch(() => {});
+        return opened;
     };
 }

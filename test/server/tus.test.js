@@ -9,7 +9,7 @@ import test from 'node:test';
 
 import { crc64Field } from './crc64.js';
 import { connect, postJson, request, startServer, temporaryDirectory } from './server.js';
-import { checksum, create, createOf, head, metadataOf, offsetOf, openPatch, patch, pathOf, TUS, TYPE } from './tus.js';
+import { checksum, connectH2, create, createOf, head, metadataOf, offsetOf, openPatch, patch, pathOf, TUS, TYPE } from './tus.js';
 import { makeBytes, sha256 } from './videos.js';
 
 const bytes = makeBytes(100000);
@@ -376,6 +376,37 @@ test('tus 1.0', async (t) => {
         assert.equal(looked.headers['upload-offset'], '0');
         assert.equal(looked.headers['upload-length'], '10');
     });
+});
+
+test('the same over HTTP/2, trailers too', async (t) => {
+    const server = await startServer(t);
+    const open = connectH2(t, server);
+    const tus = { 'tus-resumable': '1.0.0' };
+    const type = { 'content-type': 'application/offset+octet-stream' };
+    const made = await open('POST', '/files/', { ...tus, 'upload-length': String(bytes.length) }).answer();
+    assert.equal(made.status, 201);
+    const at = pathOf(/** @type {string} */ (made.headers.location));
+    const send = async (from, to, headers, options) => {
+        const opened = open('PATCH', at, { ...tus, ...type, 'upload-offset': String(from), ...headers }, { endStream: false, ...options });
+        opened.stream.end(bytes.subarray(from, to));
+        return opened.answer();
+    };
+    assert.equal((await send(0, 40000, {})).headers['upload-offset'], '40000');
+    const rest = bytes.subarray(40000);
+    const wrong = await send(40000, bytes.length, { trailer: 'upload-checksum' }, { trailers: { 'upload-checksum': checksum('sha1', bytes) } });
+    assert.equal(wrong.status, 460);
+    assert.equal(wrong.headers['upload-offset'], '40000');
+    const right = await send(40000, bytes.length, { trailer: 'upload-checksum' }, { trailers: { 'upload-checksum': checksum('sha1', rest) } });
+    assert.equal(right.status, 204);
+    assert.equal(sha256((await request(server, 'GET', at)).bytes), sha256(bytes));
+    // A stream that is reset is a broken body: what came is kept.
+    const other = await createOf(server, bytes.length);
+    const broken = open('PATCH', other, { ...tus, ...type, 'upload-offset': '0' }, { endStream: false });
+    broken.stream.write(bytes.subarray(0, 50000));
+    while (await offsetOf(server, other) < 50000) continue;
+    broken.stream.close(8);
+    assert.equal((await patch(server, other, 50000, bytes.subarray(50000))).status, 204);
+    assert.equal(sha256((await request(server, 'GET', other)).bytes), sha256(bytes));
 });
 
 test('a body as large as it likes is not held in memory', async (t) => {
