@@ -4,7 +4,8 @@
 #include "base/plant.h"
 #include "engine/state.h"
 
-#define LEFT_BYTES_MIN 1024u /* less than this is not begun with the last breath */
+#define CURSOR_GRAIN   (256u * 1024u) /* fixed parts at a cursor are multiples of this */
+#define LEFT_BYTES_MIN 1024u          /* less than this is not begun with the last breath */
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
@@ -117,6 +118,10 @@ uint64_t rh_hole_cut(const struct rh_engine *engine, const struct rh_upload *upl
 static bool fixed_part(struct rh_engine *e, struct rh_upload *u, struct rh_range *range)
 {
     uint64_t part = rh_link_geometry(e, u);
+    /* With a cursor nobody counts them, and they may shrink to what all such servers take. */
+    if (rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR) && u->part_bytes < part && part > CURSOR_GRAIN)
+        part = u->part_bytes > CURSOR_GRAIN ? u->part_bytes / CURSOR_GRAIN * CURSOR_GRAIN
+                                            : CURSOR_GRAIN;
     uint64_t start = range->offset / part * part;
     if (u->size == RH_SIZE_UNKNOWN)
         return false;

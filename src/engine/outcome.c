@@ -144,7 +144,9 @@ static void note_break(struct rh_engine *e, struct rh_upload *u, const struct rh
     u->full_parts = 0;
     if (r->sent_bytes >= e->policy.part_bytes_min || (!e->policy.retry_parts && u->breaks >= 2))
         u->doubt = true;
-    if (u->breaks < 2 || rh_upload_has(e, u, RH_TRAIT_FIXED_PARTS))
+    bool fixed =
+        rh_upload_has(e, u, RH_TRAIT_FIXED_PARTS) && !rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR);
+    if (u->breaks < 2 || fixed)
         return;
     uint32_t half = u->part_bytes / 2;
     u->part_bytes = half > e->policy.part_bytes_min ? half : e->policy.part_bytes_min;

@@ -74,6 +74,7 @@ static void chunks_request(struct rh_wire_writer *w, const struct rh_action *act
         put_range(w, send);
     if (send->kind == RH_SEND_PART)
         rh_wire_field(w, "Content-Type", "application/octet-stream");
+    rh_wire_field_digest(w, send);
     request->headers = rh_wire_cut(w);
     request->body = send->kind == RH_SEND_PART ? RH_WIRE_BODY_RANGE : RH_WIRE_BODY_INLINE;
     request->range = send->range;

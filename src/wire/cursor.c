@@ -64,6 +64,16 @@ void rh_wire_target(struct rh_wire_writer *w, const struct rh_send *send,
     request->path = rh_wire_cut(w);
 }
 
+void rh_wire_field_digest(struct rh_wire_writer *w, const struct rh_send *send)
+{
+    if (send->kind != RH_SEND_PART || !send->crc_known || send->range.length == 0)
+        return;
+    rh_wire_put(w, "Content-Digest: crc64nvme=");
+    if (w->error == RH_OK)
+        w->error = rh_crc64_field_write(&w->text, send->crc64);
+    rh_wire_put(w, "\r\n");
+}
+
 /* ---- answers ---- */
 
 /* Whether the place can be an upload's: nothing with a scheme but http, no user name, no mark of

@@ -70,6 +70,9 @@ void rh_wire_endpoint(struct rh_wire_writer *w, const struct rh_wire_source *sou
 /* The upload's own address, as the request's path. */
 void rh_wire_target(struct rh_wire_writer *w, const struct rh_send *send,
                     const struct rh_wire_source *source, struct rh_wire_request *request);
+/* Content-Digest of a part, where its checksum is known (RFC 9530): who does not know the algorithm
+ * passes over it. */
+void rh_wire_field_digest(struct rh_wire_writer *w, const struct rh_send *send);
 /* Upload-Offset, Upload-Length, Location. True: it was one of them. */
 bool rh_wire_cursor_header(struct rh_wire_reply *reply, struct rh_bytes name,
                            struct rh_bytes value);

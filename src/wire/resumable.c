@@ -45,6 +45,7 @@ static void patch(struct rh_wire_writer *w, const struct rh_send *send,
     rh_wire_field(w, "Content-Type", "application/partial-upload");
     rh_wire_field_number(w, "Upload-Offset", part ? send->range.offset : send->total);
     rh_wire_field(w, "Upload-Complete", !part || send->final ? "?1" : "?0");
+    rh_wire_field_digest(w, send);
     request->body = part ? RH_WIRE_BODY_RANGE : RH_WIRE_BODY_INLINE;
     request->range = send->range;
 }

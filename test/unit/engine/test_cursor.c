@@ -139,6 +139,23 @@ static void fixed_parts_end_where_they_would(void **state)
     assert_true(find_send(b, 0) != NULL || bench_until_send(b, 600000));
     assert_int_equal(find_send(b, 0)->send.range.offset, 512 * KIB);
     assert_int_equal(find_send(b, 0)->send.range.length, 4 * MIB - 512 * KIB);
+    /* Breaks make them shorter, and still multiples of 256 KiB. */
+    uint64_t length = 4 * MIB;
+    for (unsigned i = 0; i < 8; i++) {
+        uint32_t token = find_send(b, 0)->send.token;
+        tell_progress(b, token, 1000);
+        tell_broken(b, token);
+        assert_true(bench_until_send(b, 600000));
+        ask = *find_send(b, 0);
+        assert_int_equal(ask.send.kind, RH_SEND_ASK);
+        answer_list(b, &ask, 0, NULL);
+        assert_true(find_send(b, 0) != NULL || bench_until_send(b, 600000));
+        struct rh_send part = find_send(b, 0)->send;
+        assert_true(part.range.offset == 0 && part.range.length % (256 * KIB) == 0);
+        assert_true(part.range.length <= length && part.range.length > 0);
+        length = part.range.length;
+    }
+    assert_int_equal(length, 256 * KIB);
     bench_free(b);
 }
 

@@ -45,6 +45,14 @@ static void a_draft_upload_is_made_filled_and_ended(void **state)
                            "Content-Type: application/partial-upload\r\n"
                            "Upload-Offset: 10\r\nUpload-Complete: ?0\r\n");
     assert_int_equal(r.body_bytes, 10);
+    a.send.crc_known = true;
+    a.send.crc64 = 0xae8b14860a799888;
+    r = request(&rh_wire_resumable, &a, &s);
+    expect_text(r.headers, "Upload-Draft-Interop-Version: 8\r\n"
+                           "Content-Type: application/partial-upload\r\n"
+                           "Upload-Offset: 10\r\nUpload-Complete: ?0\r\n"
+                           "Content-Digest: crc64nvme=:rosUhgp5mIg=:\r\n");
+    a.send.crc_known = false;
     a.send.final = true;
     a.send.range.offset = 20;
     r = request(&rh_wire_resumable, &a, &s);
@@ -144,7 +152,14 @@ static void chunks_are_put_where_they_belong(void **state)
     expect_text(r.headers, "Content-Range: bytes 262144-524287/600000\r\n"
                            "Content-Type: application/octet-stream\r\n");
     assert_int_equal(r.body_bytes, 262144);
+    a.send.crc_known = true;
+    a.send.crc64 = 0xae8b14860a799888;
+    r = request(&rh_wire_chunks, &a, &s);
+    expect_text(r.headers, "Content-Range: bytes 262144-524287/600000\r\n"
+                           "Content-Type: application/octet-stream\r\n"
+                           "Content-Digest: crc64nvme=:rosUhgp5mIg=:\r\n");
     a = sized(RH_SEND_PART, "/s/1", 0);
+    a.send.crc_known = true;
     r = request(&rh_wire_chunks, &a, &s);
     expect_text(r.path, "/s/1");
     expect_text(r.headers,
