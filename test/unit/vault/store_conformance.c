@@ -226,6 +226,61 @@ static void chunks_wait_apart_and_are_stitched(void **state)
     assert_bytes(state, &one, 0, data, KIB);
 }
 
+static struct rh_store_result join(void **state, uint64_t handle, uint64_t offset,
+                                   const struct rh_store_target *source, uint64_t from,
+                                   uint64_t length)
+{
+    return run(state, (struct rh_store_job){.verb = RH_STORE_JOIN,
+                                            .target = one,
+                                            .handle = handle,
+                                            .offset = offset,
+                                            .length = length,
+                                            .source = *source,
+                                            .source_offset = from});
+}
+
+static void objects_are_joined(void **state)
+{
+    static uint8_t all[128 * KIB];
+    make(state, &two, 128 * KIB);
+    make(state, &loose, 5);
+    assert_int_equal(seal(state, &two, 128 * KIB), RH_OK);
+    assert_int_equal(seal(state, &loose, 5), RH_OK);
+    memcpy(all, data + KIB, 5 * KIB);
+    memcpy(all + 5 * KIB, data, 5);
+    memcpy(all + 5 * KIB + 5, data, 64 * KIB);
+    uint64_t handle = begin(state, &one, RH_EXTENT_IN_PLACE);
+    struct rh_store_result result = join(state, handle, 0, &two, KIB, 5 * KIB);
+    assert_int_equal(result.error, RH_OK);
+    assert_true(result.cloned || result.crc64 == rh_crc64_update(0, all, 5 * KIB));
+    assert_int_equal(join(state, handle, 5 * KIB, &loose, 0, 5).error, RH_OK);
+    assert_int_equal(join(state, handle, 5 * KIB + 5, &two, 0, 64 * KIB).error, RH_OK);
+    /* What is not all there is no success, and what is unfinished is not there. */
+    assert_int_equal(join(state, handle, 100 * KIB, &two, 0, 128 * KIB + 1).error, RH_ERR_UNKNOWN);
+    assert_int_equal(join(state, handle, 100 * KIB, &loose, 0, 6).error, RH_ERR_UNKNOWN);
+    assert_int_equal(join(state, handle, 100 * KIB, &loose_too, 0, 1).error, RH_ERR_UNKNOWN);
+    assert_int_equal(join(state, handle, 100 * KIB, &one, 0, 1).error, RH_ERR_UNKNOWN);
+    on_handle(state, RH_STORE_SYNC, &one, handle);
+    on_handle(state, RH_STORE_CLOSE, &one, handle);
+    *state = factory->again(factory->context, *state);
+    assert_int_equal(seal(state, &one, 69 * KIB + 5), RH_OK);
+    assert_object_is(state, &one, all, 69 * KIB + 5);
+    assert_object_is(state, &two, data, 128 * KIB);
+}
+
+static void no_source_lies_out_of_its_folder(void **state)
+{
+    if (factory->asserts_names)
+        skip();
+    uint64_t handle = begin(state, &one, RH_EXTENT_IN_PLACE);
+    struct rh_store_target bad[] = {two, two};
+    strcpy(bad[0].name, "../escaped");
+    strcpy(bad[1].session, "../escaped");
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(join(state, handle, 0, &bad[i], 0, 1).error, RH_ERR_DENIED);
+    on_handle(state, RH_STORE_CLOSE, &one, handle);
+}
+
 static void a_dropped_chunk_leaves_the_others(void **state)
 {
     uint64_t crc64;
@@ -473,6 +528,8 @@ int store_conformance(const struct store_factory *of)
         T(what_was_vouched_for_is_not_made_anew),
         T(hashing_what_is_not_there_says_so),
         T(chunks_wait_apart_and_are_stitched),
+        T(objects_are_joined),
+        T(no_source_lies_out_of_its_folder),
         T(a_dropped_chunk_leaves_the_others),
         T(zeros_cover_what_was_there),
         T(sealing_makes_the_object_once),
