@@ -16,6 +16,8 @@
 
 #define READS_A_TURN 4    /* so that one fast sender does not keep the loop from the others */
 #define TLS_RECORD   0x16 /* the first byte of a handshake */
+/* A handshake waits for its turn as long as so many others may take. */
+#define TURNS_MAX 4
 /* A flight of the handshake. */
 #define READ_BYTES_HANDSHAKE ((size_t)16 * 1024)
 
@@ -124,12 +126,10 @@ void rh_connection_set_state(struct rh_connection *c, enum rh_connection_state s
 
     c->state = state;
     switch (state) {
-    case RH_CONNECTION_HANDSHAKE:
-        c->deadline_ms = now_ms + RH_HANDSHAKE_MS_MAX;
-        break;
     case RH_CONNECTION_IDLE:
         c->deadline_ms = now_ms + config->idle_timeout_ms;
         break;
+    case RH_CONNECTION_HANDSHAKE:
     case RH_CONNECTION_HEAD:
         c->deadline_ms = now_ms + config->head_timeout_ms;
         break;
@@ -261,6 +261,7 @@ static bool begin_tls(struct rh_connection *c)
     }
     c->shaking = true;
     c->loop->handshake_count++;
+    rh_connection_set_state(c, RH_CONNECTION_HANDSHAKE); /* its time begins now */
     return true;
 }
 
@@ -379,14 +380,8 @@ static bool read_once(struct rh_connection *c)
 
 static void read_some(struct rh_connection *c)
 {
-    if (c->state == RH_CONNECTION_HANDSHAKE && c->transport.tls == NULL) {
-        if (waits_to_shake(c)) {
-            arm(c, false);
-            return;
-        }
-        if (!begin_tls(c))
-            return;
-    }
+    if (c->state == RH_CONNECTION_HANDSHAKE && c->transport.tls == NULL && !begin_tls(c))
+        return;
     for (int i = 0; i < READS_A_TURN && is_reading(c); i++)
         if (!read_once(c))
             return;
@@ -411,6 +406,11 @@ void rh_connection_event(struct rh_connection *c, uint32_t events)
         return;
     if (c->h2 != NULL && (events & EPOLLOUT) != 0 && !rh_talk_h2_write(c))
         return;
+    if (waits_to_shake(c)) {
+        c->deadline_ms = c->loop->now_ms + TURNS_MAX * c->loop->shell->config->head_timeout_ms;
+        arm(c, false);
+        return;
+    }
     if (is_reading(c) && (events & ~(uint32_t)EPOLLOUT) != 0) {
         /* Also on errors: what arrived before the connection broke is read first. */
         read_some(c);

@@ -21,8 +21,7 @@
 /* For the rest of a body that is only read so that the answer to it gets through. */
 #define RH_SETTLED_MS_MAX ((rh_ms)500)
 /* A loop's handshakes at once; more wait for their turn, within their time. */
-#define RH_HANDSHAKES_MAX   256
-#define RH_HANDSHAKE_MS_MAX ((rh_ms)10000)
+#define RH_HANDSHAKES_MAX 256
 
 enum rh_connection_state {
     RH_CONNECTION_HANDSHAKE = 1, /* of TLS; nothing can be said yet */

@@ -502,7 +502,9 @@ bool rh_talk_h2_message(struct rh_connection *c, uint64_t op, struct rh_message 
     if (h == NULL)
         return false;
     rh_call_message(&h->call, message);
-    if (!h->responding)
+    /* A look at how far it came is no progress: its time does not start anew. */
+    if (!h->responding && message->kind != RH_MESSAGE_CHECKPOINT &&
+        message->kind != RH_MESSAGE_PROGRESS)
         follow(h);
     settle(c);
     return true;

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -41,19 +42,23 @@ export async function run(args, { env = {}, cwd } = {}) {
 }
 
 /**
- * A running server. `data` may be given to start on what another left. Ends with the test; a
+ * A running server. `data` may be given to start on what another left; with a `certificate` (tls.js)
+ * it speaks TLS. Ends with the test; a
  * sanitizer's report, or an exit that nobody asked for, fails it.
  */
-export async function startServer(t, { data, port = 0, args = [], env = {} } = {}) {
+export async function startServer(t, { data, port = 0, args = [], env = {}, certificate = null } = {}) {
     const directory = data ?? path.join(temporaryDirectory(t), 'data');
     const child = spawn(
         binary,
         ['serve', '--listen', `127.0.0.1:${port}`, '--data', directory, '--web', webDirectory,
-            '--reserve', '1MiB', ...args],
+            '--reserve', '1MiB',
+            ...(certificate ? ['--tls-cert', certificate.cert, '--tls-key', certificate.key] : []), ...args],
         { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const server = {
         child, data: directory, log: '', url: '', host: '', port: 0,
+        /** What clients trust, where it speaks TLS. */
+        ca: certificate ? fs.readFileSync(certificate.cert) : null,
         /** Resolves to { status, signal } when the process has ended. */
         ended: once(child, 'close').then(([status, signal]) => ({ status, signal })),
         /** Sends a signal and waits for the end. */
@@ -76,11 +81,11 @@ export async function startServer(t, { data, port = 0, args = [], env = {} } = {
     let said = '';
     for await (const text of child.stdout) {
         said += text;
-        const match = /listening on http:\/\/(127\.0\.0\.1:(\d+))\n/.exec(said);
+        const match = /listening on https?:\/\/(127\.0\.0\.1:(\d+))\n/.exec(said);
         if (match && said.includes('Data directory')) {
             server.host = match[1];
             server.port = Number(match[2]);
-            server.url = `http://${match[1]}`;
+            server.url = `${certificate ? 'https' : 'http'}://${match[1]}`;
             break;
         }
     }
@@ -105,8 +110,9 @@ export async function freePort() {
 /** One request over a connection of its own: { status, headers, text, json(), bytes }. */
 export function request(server, method, target, { headers = {}, body, agent } = {}) {
     return new Promise((resolve, reject) => {
-        const req = http.request(
-            { host: '127.0.0.1', port: server.port, method, path: target, headers, agent: agent ?? false },
+        const req = (server.ca ? https : http).request(
+            { host: '127.0.0.1', port: server.port, method, path: target, headers, agent: agent ?? false,
+                ...(server.ca ? { ca: server.ca } : {}) },
             (response) => {
                 const chunks = [];
                 response.on('data', (chunk) => chunks.push(chunk));
