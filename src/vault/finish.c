@@ -272,6 +272,7 @@ static void finish_open(struct rh_vault *v, struct rh_op *op)
         rh_reply(v, op, code, message);
         return;
     }
+    bool ended = u->ended;
     u->ended = true; /* whoever asks for the end ends it, however it was begun */
     if (rh_chunks_all_came(u) && whole_of(u) == RH_SIZE_UNKNOWN) {
         if (u->stitching)
@@ -281,6 +282,7 @@ static void finish_open(struct rh_vault *v, struct rh_op *op)
         return;
     }
     if (!has_all(u)) {
+        u->ended = ended;
         if (op->request->allow_partial)
             finish_partial(v, op);
         else

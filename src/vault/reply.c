@@ -102,12 +102,10 @@ static void upload_part(const struct rh_vault *v, const struct rh_op *op,
     chunks_of(u, reply);
     if (u->row.state == RH_UPLOAD_DONE) {
         reply->has_receipt = true;
-        reply->receipt_kept = true;
         reply->receipt =
             (struct rh_interval){.offset = 0, .length = u->row.total, .crc64 = u->row.crc64};
     } else if (op->has_receipt && op->keep) {
         reply->has_receipt = true;
-        reply->receipt_kept = u->row.geometry != RH_GEOMETRY_CURSOR;
         reply->receipt = op->receipt;
     }
 }

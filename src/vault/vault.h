@@ -200,8 +200,7 @@ struct rh_vault_reply {
     const char *message; /* static text for people, or NULL */
     bool has_upload;
     struct rh_upload_view upload;
-    bool has_receipt;  /* WRITE: the part; done: the whole */
-    bool receipt_kept; /* ... and it is kept until the upload completes, see above */
+    bool has_receipt; /* WRITE: the part; done: the whole */
     struct rh_interval receipt;
     struct rh_interval durable[RH_REPLY_RANGES_MAX]; /* acknowledged, coalesced, ascending; may be
                                                         cut at the end */

@@ -166,13 +166,11 @@ static void bytes_come_in_order_and_complete_it(void **state)
     assert_int_equal(reply->code, RH_REPLY_OK);
     assert_int_equal(reply->upload.cursor, 1000);
     assert_true(reply->has_receipt);
-    assert_false(reply->receipt_kept);
     world_restart(&f->w, true);
     assert_int_equal(get(&f->w, f->id)->upload.cursor, 1000);
     reply = append(f, append_of(f, 1000, 2000), 2000);
     assert_int_equal(reply->code, RH_REPLY_OK);
     assert_int_equal(reply->upload.state, RH_UPLOAD_DONE);
-    assert_true(reply->receipt_kept);
     assert_object(&f->w, f->id, bytes, 3000);
 }
 
@@ -255,6 +253,23 @@ static void what_ends_by_final_is_not_done_by_its_total(void **state)
     request = append_of(f, 100, 0);
     request->final = true;
     assert_int_equal(append(f, request, 0)->upload.state, RH_UPLOAD_DONE);
+    assert_object(&f->w, f->id, bytes, 100);
+}
+
+static void who_asks_for_the_end_ends_it(void **state)
+{
+    struct fixture *f = *state;
+    struct rh_vault_request *request = create_of(&f->w, 100);
+    request->ends_by_final = true;
+    strcpy(f->id, ask_answer(&f->w, request)->upload.id);
+    append(f, append_of(f, 0, 60), 60);
+    request = request_new(&f->w, RH_REQUEST_FINISH);
+    strcpy(request->upload, f->id);
+    assert_int_equal(ask_answer(&f->w, request)->code, RH_REPLY_INCOMPLETE);
+    assert_int_equal(append(f, append_of(f, 60, 40), 40)->upload.state, RH_UPLOAD_OPEN);
+    request = request_new(&f->w, RH_REQUEST_FINISH);
+    strcpy(request->upload, f->id);
+    assert_int_equal(ask_answer(&f->w, request)->upload.state, RH_UPLOAD_DONE);
     assert_object(&f->w, f->id, bytes, 100);
 }
 
@@ -703,6 +718,7 @@ int main(void)
         T(an_endless_body_ends_at_the_total),
         T(a_final_body_says_the_end),
         T(what_ends_by_final_is_not_done_by_its_total),
+        T(who_asks_for_the_end_ends_it),
         T(an_empty_final_body_makes_an_empty_upload),
         T(a_finished_one_says_where_it_stands),
         T(a_broken_body_keeps_what_came),
