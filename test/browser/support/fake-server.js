@@ -32,6 +32,9 @@ const refusals = { 400: 'invalid_field', 401: 'unauthorized', 403: 'forbidden', 
  * @property {number|null} total
  * @property {'open'|'done'} state
  * @property {any} metadata
+ * @property {number} writer  the highest writer number seen
+ * @property {[number, number][]} told  ranges that an answer said are durable
+ * @property {number} twice   bytes that came although that had been said
  */
 
 /** What happened, in order. @typedef {{method: string, path: string, status: number, offset: number,
@@ -43,6 +46,7 @@ export class FakeServer {
     /** Bytes per second that bodies are read with; 0: as they come. */ rate = 0;
     /** Cuts the connection of a chunk after so many bytes of its body; asked anew for each chunk.
      * @type {(entry: Entry) => number|null} */ cut = () => null;
+    /** Somebody else answers everything: one has to sign in to the network first. */ portal = false;
     /** Nobody there: every request ends without an answer. */ down = false;
     /** Does what was asked and loses the answer. @type {(entry: Entry) => boolean} */ lose = () => false;
     /** Participant by session. @type {Map<string, string>} */ sessions = new Map();
@@ -79,6 +83,11 @@ export class FakeServer {
             authorization: text(request, 'authorization'),
         };
         if (this.down && !path.startsWith('/api/')) return void request.socket.destroy();
+        if (this.portal && (path.startsWith('/api/') || path === '/health')) {
+            this.checks.push(...path === '/health' ? [Date.now()] : []);
+            request.resume();
+            return void answer.writeHead(200, { 'Content-Type': types.html }).end('<h1>Please sign in</h1>');
+        }
         if (path === '/health') {
             this.checks.push(Date.now());
             return send(answer, 200, {}, { status: 'healthy' });
@@ -102,15 +111,18 @@ export class FakeServer {
 
     /** @param {string} path @param {import('node:http').ServerResponse} answer */
     async #file(path, answer) {
-        const url = path.startsWith('/sdk/')
-            ? new URL(`.${path.slice(4)}`, sdkFolder)
+        const sdk = /^\/sdk(?:-next)?(\/.*)/.exec(path)?.[1];
+        const url = sdk
+            ? new URL(`.${sdk}`, sdkFolder)
             : new URL(path === '/' ? './blank.html' : `.${path}`, pagesFolder);
         const type = /** @type {Record<string, string>} */ (types)[path.split('.').pop() ?? ''] ?? types.html;
         const wasm = path.endsWith('/engine.wasm') ? process.env['REELHAUL_WASM'] : undefined;
         const body = await readFile(wasm ?? fileURLToPath(url)).catch(() => null);
         if (!body) return void answer.writeHead(404).end();
         answer.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': csp, 'Cache-Control': 'no-store' });
-        answer.end(body);
+        // The next version of the SDK, as far as others can see.
+        const next = path === '/sdk-next/format.js';
+        answer.end(next ? body.toString().replace(/FORMAT = (\d+)/, (_, n) => `FORMAT = ${Number(n) + 1}`) : body);
     }
 
     /** @param {Entry} entry @param {import('node:http').IncomingMessage} request
@@ -127,6 +139,7 @@ export class FakeServer {
         }
         const upload = this.uploads.get(name);
         if (!upload) return send(answer, 404, { 'Reelhaul-Error': 'not_found' }, {});
+        isStale(upload, entry);
         if (entry.method === 'DELETE') {
             this.uploads.delete(name);
             return void answer.writeHead(204).end();
@@ -146,7 +159,7 @@ export class FakeServer {
         const upload = {
             id: randomUUID(), session: body.session_id ?? '', video: body.video_id ?? randomUUID(),
             mime: body.mime_type, bytes: Buffer.alloc(0), ranges: [], total: body.size ?? null,
-            state: 'open', metadata: body.metadata,
+            state: 'open', metadata: body.metadata, writer: 0, told: [], twice: 0,
         };
         this.uploads.set(upload.id, upload);
         return this.#say(upload, 201, answer, { Location: `/api/v1/videos/${upload.id}` });
@@ -167,6 +180,9 @@ export class FakeServer {
     async #chunk(entry, request, answer) {
         const upload = this.uploads.get(text(request, 'reelhaul-upload'));
         const cut = this.cut(entry);
+        if (upload && !isStale(upload, entry)) {
+            upload.twice += overlap(upload.told, entry.offset, entry.offset + entry.length);
+        }
         const { socket } = request;
         /** @type {Buffer[]} */
         const parts = [];
@@ -192,6 +208,7 @@ export class FakeServer {
                 return send(answer, 422, { 'Reelhaul-Error': 'checksum_mismatch' }, {});
             }
         }
+        if (isStale(upload, entry)) return send(answer, 409, { 'Reelhaul-Error': 'stale_writer' }, {});
         entry.kept = body.length;
         keep(upload, entry.offset, body);
         const total = text(request, 'reelhaul-total');
@@ -232,7 +249,10 @@ export class FakeServer {
         }
         const url = state === 'done' ? `/recordings/${session || 'none'}/${video}.webm` : undefined;
         const received = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
-        const body = { upload_id: id, video_id: video, session_id: session, state, received, url, status: word };
+        upload.told = [...ranges];
+        const listed = ranges.map(([from, to]) => ({ offset: from, length: to - from }));
+        const body = { upload_id: id, video_id: video, session_id: session, state, received, url, status: word,
+            durable: listed };
         send(answer, status, { ...headers, ...more }, body);
     }
 }
@@ -272,6 +292,18 @@ function keep(upload, offset, body) {
         else upload.ranges.push([from, to]);
     }
 }
+
+/** Whether a newer writer was heard of; else this one is the newest. @param {Upload} upload @param {Entry} entry */
+function isStale(upload, { writer }) {
+    const number = Number(/,\s*(\d+)/.exec(writer)?.[1] ?? upload.writer);
+    const stale = number < upload.writer;
+    upload.writer = Math.max(number, upload.writer);
+    return stale;
+}
+
+/** @param {[number, number][]} ranges @param {number} from @param {number} to */
+const overlap = (ranges, from, to) => ranges.reduce(
+    (sum, [a, b]) => sum + Math.max(0, Math.min(b, to) - Math.max(a, from)), 0);
 
 /** @param {[number, number][]} ranges @param {number} total */
 function gaps(ranges, total) {
