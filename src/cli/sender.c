@@ -331,7 +331,7 @@ static void feed(struct rh_sender *sender)
 {
     for (size_t i = 0; sender->leads && i < sender->item_count; i++) {
         struct rh_item *item = sender->items[i];
-        if (item->gone || item->refused)
+        if (item->gone || item->refused || item->kept)
             continue;
         if (!item->added && tell_added(sender, item) == RH_ERR_LIMIT)
             return;
@@ -419,6 +419,13 @@ static struct rh_item *load(struct rh_sender *sender, const char *id, enum rh_er
         item->refused = true;
         (void)snprintf(item->trouble, sizeof item->trouble, "%s", trouble_text(trouble));
         rh_progress_say(sender->progress, "trouble", "%s: %s.", entry->id, item->trouble);
+        return item;
+    }
+    struct rh_snapshot snapshot;
+    if (entry->record_size > 0 && rh_sender_peek(sender->options, entry, &snapshot) &&
+        snapshot.state == RH_UPLOAD_COMPLETED && !snapshot.proven) {
+        item->kept = true; /* nobody need be asked about it */
+        item->snapshot = snapshot;
         return item;
     }
     check_file(item);
@@ -553,13 +560,14 @@ static void see_to_unproven(struct rh_sender *sender, struct rh_item *item)
     if (sender->fatal != RH_OK)
         return;
     item->gone = true;
-    rh_sender_tell_about(sender, item, RH_EVENT_REMOVE);
+    if (item->added)
+        rh_sender_tell_about(sender, item, RH_EVENT_REMOVE);
 }
 
 static void see_to(struct rh_sender *sender, struct rh_item *item)
 {
     see_to_lost(sender, item);
-    if (sender->leads && item->added)
+    if (sender->leads && (item->added || item->kept))
         see_to_unproven(sender, item);
 }
 
@@ -568,11 +576,11 @@ void rh_sender_step(struct rh_sender *sender)
     struct rh_event wake = {.kind = RH_EVENT_WAKE};
     rh_flights_step(sender);
     rh_peers_step(sender);
+    feed(sender);
     for (size_t i = 0; i < sender->item_count; i++)
         if (!sender->items[i]->gone)
             see_to(sender, sender->items[i]);
     see_to_token(sender);
-    feed(sender);
     if (rh_clock_ms() >= sender->wake_at_ms) {
         sender->wake_at_ms = RH_MS_NEVER;
         (void)rh_sender_tell(sender, &wake);

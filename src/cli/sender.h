@@ -28,6 +28,7 @@ struct rh_item {
     bool lost;   /* the engine is to be told that its source is lost */
     bool verify; /* the server found other bytes than the journal says: look at them */
     bool fresh;  /* queued by this process */
+    bool kept;   /* complete from an earlier life, as its server says, without a proof */
     bool stored; /* the server said, when it was asked, that it has all of it */
     struct rh_snapshot snapshot;
     char trouble[512]; /* for people; "" for none */
@@ -106,6 +107,10 @@ bool rh_item_over(const struct rh_item *item);
 
 /* Why its bytes cannot be had, and what to do, as its trouble. */
 void rh_item_lost_text(struct rh_item *item, enum rh_error error);
+
+/* What the engine would show of an upload of the spool. False: it cannot be told. */
+bool rh_sender_peek(const struct rh_options *options, const struct rh_entry *entry,
+                    struct rh_snapshot *out);
 
 /* ---- between sender.c, flight.c and peer.c ---- */
 /* Lines of a request's header, and the token where it may go. Allocated. */

@@ -10,39 +10,6 @@
 #include "cli/push.h"
 #include "cli/sender.h"
 
-/* What the engine would show of it: its record and its pieces are told to one that never sends. */
-static bool look(const struct rh_options *options, const struct rh_entry *entry,
-                 struct rh_snapshot *out)
-{
-    struct rh_limits limits = rh_limits_default;
-    limits.uploads_max = 1;
-    void *memory = malloc(rh_engine_size(&limits));
-    if (memory == NULL)
-        return false;
-    struct rh_engine *engine = rh_engine_init(memory, &limits, &options->policy, 1);
-    struct rh_event event = {.kind = RH_EVENT_RECORD};
-    event.record.bytes = (struct rh_bytes){entry->record, entry->record_size};
-    if (entry->record_size > 0)
-        (void)rh_engine_tell(engine, &event);
-    event = (struct rh_event){.kind = RH_EVENT_ADDED};
-    strcpy(event.upload, entry->id);
-    event.added.size = entry->sealed         ? entry->size
-                       : entry->path != NULL ? entry->print.size
-                                             : RH_SIZE_UNKNOWN;
-    (void)rh_engine_tell(engine, &event);
-    event.kind = RH_EVENT_SPOOLED;
-    for (size_t i = 0; i < entry->piece_count; i++) {
-        event.spooled.offset = entry->pieces[i].offset;
-        event.spooled.length = entry->pieces[i].length;
-        event.spooled.crc64 = entry->pieces[i].crc64;
-        if (entry->pieces[i].held)
-            (void)rh_engine_tell(engine, &event);
-    }
-    bool known = rh_engine_look(engine, rh_bytes_of(entry->id), out) == RH_OK;
-    free(memory);
-    return known;
-}
-
 static const char *trouble_text(enum rh_entry_trouble trouble)
 {
     switch (trouble) {
@@ -85,9 +52,9 @@ static void print_text(const struct rh_entry *entry, const struct rh_snapshot *s
     bool sized = s->total_bytes != RH_SIZE_UNKNOWN;
     rh_show_bytes(s->acked_bytes, acked);
     rh_show_bytes(sized ? s->total_bytes : rh_entry_end(entry), total);
-    const char *state = s->state == RH_UPLOAD_PENDING || s->state == RH_UPLOAD_PAUSED
-                            ? "waits"
-                            : rh_show_state(s->state);
+    const char *state = s->state == RH_UPLOAD_PENDING || s->state == RH_UPLOAD_PAUSED ? "waits"
+                        : s->state == RH_UPLOAD_COMPLETED ? "sent, not proven"
+                                                          : rh_show_state(s->state);
     bool says = s->state == RH_UPLOAD_FAILED && s->reason != RH_REASON_NONE;
     printf("%s  %s: %s, %s of %s%s up, to %s%s%s%s%s\n", entry->id, entry->shown, state, acked,
            total, sized ? "" : " so far", entry->to, says ? ", " : "",
@@ -101,7 +68,7 @@ static void print_one(const struct rh_options *options, const struct rh_entry *e
     if (trouble == RH_ENTRY_EMPTY || trouble == RH_ENTRY_OVER)
         return;
     if (trouble == RH_ENTRY_FINE)
-        (void)look(options, entry, &snapshot);
+        (void)rh_sender_peek(options, entry, &snapshot);
     if (options->json)
         print_json(entry, &snapshot, trouble_text(trouble));
     else

@@ -139,7 +139,10 @@ static enum rh_outcome chunks_success(struct rh_wire_reply *reply)
     reply->response.remote[0] = 0;
     /* All there is to know it by is that the last byte was sent; the rest is trust. */
     bool whole = send->kind != RH_SEND_PART || send->final;
-    return whole ? RH_OUTCOME_DONE : RH_OUTCOME_MALFORMED;
+    if (!whole)
+        return RH_OUTCOME_MALFORMED;
+    rh_wire_cursor_acks(reply, 0, send->total);
+    return RH_OUTCOME_DONE;
 }
 
 static enum rh_outcome chunks_failure(struct rh_wire_reply *reply)
