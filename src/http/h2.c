@@ -312,6 +312,10 @@ static nghttp2_session *make_session(struct rh_h2 *h2)
         nghttp2_option_set_no_auto_window_update(options, 1);
         nghttp2_option_set_no_closed_streams(options, 1);
         nghttp2_option_set_max_outbound_ack(options, 100);
+#ifdef RH_NGHTTP2_COUNTS_CONTINUATIONS
+        /* It counts pieces of input, too: a client whose packets are small would be refused. */
+        nghttp2_option_set_max_continuations(options, 1000);
+#endif
         if (nghttp2_session_server_new2(&session, calls, h2, options) != 0)
             session = NULL;
     }
