@@ -23,6 +23,8 @@ void rh_check_say(struct rh_check *c, enum rh_weight weight, const char *kind, c
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (c->error != RH_OK)
+        return; /* nothing is known any more */
     uint64_t *counts[] = {[RH_FOUND_NOTE] = &c->totals->notes,
                           [RH_FOUND_REPAIRED] = &c->totals->repaired,
                           [RH_FOUND_PROBLEM] = &c->totals->problems};
@@ -107,7 +109,7 @@ static void check_done(struct rh_check *c, const struct rh_upload_rows *rows)
     if (rh_path_object(&target, path, sizeof path) != RH_OK ||
         rh_path_text(&target, RH_TEXT_METADATA, companion, sizeof companion) != RH_OK)
         return; /* said already: its name */
-    uint64_t size = rh_check_size(c->how->root, path);
+    uint64_t size = rh_check_size(c, path);
     if (size == RH_SIZE_UNKNOWN) {
         rh_check_say(c, rh_check_fixable(c), "object-missing",
                      "bring the file from a backup, then run fsck --repair", path, row->id,
@@ -127,7 +129,7 @@ static void check_done(struct rh_check *c, const struct rh_upload_rows *rows)
         rh_check_say(c, RH_FOUND_PROBLEM, "object-damaged", "bring the file from a backup", path,
                      row->id, "a finished file has not the bytes that were received: %s",
                      size != row->total ? "its size differs" : "its checksum differs");
-    if (rh_check_size(c->how->root, companion) == RH_SIZE_UNKNOWN)
+    if (rh_check_size(c, companion) == RH_SIZE_UNKNOWN)
         rh_check_say(c, RH_FOUND_NOTE, "companion-missing",
                      "send the metadata again to have it written", companion, row->id,
                      "the companion of a finished file is missing; a rebuilt catalog would not "
@@ -137,13 +139,13 @@ static void check_done(struct rh_check *c, const struct rh_upload_rows *rows)
 /* ---- Unfinished ---- */
 
 /* Where the bytes in place are: incoming, or the object if a crash came after its renaming. */
-static bool find_in_place(const struct rh_check *c, const struct rh_upload_row *row, char *path)
+static bool find_in_place(struct rh_check *c, const struct rh_upload_row *row, char *path)
 {
     struct rh_store_target target;
     rh_check_target(row, &target);
     if (rh_path_incoming(&target, path, RH_PATH_MAX) != RH_OK)
         return false;
-    if (rh_check_size(c->how->root, path) != RH_SIZE_UNKNOWN || row->state != RH_UPLOAD_FINISHING)
+    if (rh_check_size(c, path) != RH_SIZE_UNKNOWN || row->state != RH_UPLOAD_FINISHING)
         return true;
     return rh_path_object(&target, path, RH_PATH_MAX) == RH_OK;
 }
@@ -268,7 +270,7 @@ static void check_open(struct rh_check *c, struct rh_upload_rows *rows)
                  "they were received; %s asked for them again",
                  (unsigned long long)(before - after), (unsigned long long)before,
                  c->how->repair ? "its sender will be" : "its sender would have to be");
-    if (rh_check_size(c->how->root, path) != RH_SIZE_UNKNOWN)
+    if (rh_check_size(c, path) != RH_SIZE_UNKNOWN)
         rh_check_aside_copy(c, path);
     rows->row.state = RH_UPLOAD_OPEN;
     rh_check_put_rows(c, rows);
@@ -349,7 +351,7 @@ static void check_sessions(struct rh_check *c)
         if (rh_path_text(&target, RH_TEXT_SESSION, path, sizeof path) != RH_OK)
             rh_check_say(c, RH_FOUND_PROBLEM, "name-unsafe", "was the catalog changed by hand?", "",
                          "", "a session's id cannot be a folder's name");
-        else if (rh_check_size(c->how->root, path) == RH_SIZE_UNKNOWN)
+        else if (rh_check_size(c, path) == RH_SIZE_UNKNOWN)
             rh_check_say(c, RH_FOUND_NOTE, "session-text-missing",
                          "it is written again when a video of the session arrives", path, "",
                          "a session's session.json is missing");
@@ -389,13 +391,13 @@ static enum rh_error commit_and_free(struct rh_catalog *catalog, struct rh_batch
 }
 
 /* Whoever else bears this name in the catalog gives it up. */
-static void take_name(struct rh_catalog *catalog, struct rh_batch *batch,
-                      const struct rh_upload_row *row)
+static enum rh_error take_name(struct rh_catalog *catalog, struct rh_batch *batch,
+                               const struct rh_upload_row *row)
 {
     struct rh_read read = {.kind = RH_READ_UPLOAD_NAMED};
     struct rh_rows rows = {0};
     if (row->session[0] == '\0' || row->state > RH_UPLOAD_DONE)
-        return;
+        return RH_OK;
     strcpy(read.session, row->session);
     strcpy(read.name, row->name);
     catalog->ops->read(catalog, &read, &rows);
@@ -405,12 +407,15 @@ static void take_name(struct rh_catalog *catalog, struct rh_batch *batch,
         RH_MEMORY(change);
         strcpy(change->upload, rows.uploads[0].row.id);
     }
+    enum rh_error error = rows.error;
     rh_rows_free(&rows);
+    return error;
 }
 
 /* A damaged witness may know an upload's ranges and not its row: the catalog's row, or the sidecar
  * of its file, says the rest. */
-static bool complete_row(int root, struct rh_catalog *catalog, struct rh_upload_rows *rows)
+static enum rh_error complete_row(int root, struct rh_catalog *catalog, struct rh_upload_rows *rows,
+                                  bool *is_known)
 {
     struct rh_read read = {.kind = RH_READ_UPLOAD};
     struct rh_rows known = {0};
@@ -418,32 +423,37 @@ static bool complete_row(int root, struct rh_catalog *catalog, struct rh_upload_
     strcpy(id, rows->row.id);
     strcpy(read.upload, id);
     catalog->ops->read(catalog, &read, &known);
-    bool found = known.upload_count > 0 && known.uploads[0].row.state == RH_UPLOAD_OPEN;
-    if (found && rh_upload_row_copy(&rows->row, &known.uploads[0].row) != RH_OK)
+    enum rh_error error = known.error;
+    *is_known = known.upload_count > 0 && known.uploads[0].row.state == RH_UPLOAD_OPEN;
+    if (*is_known && rh_upload_row_copy(&rows->row, &known.uploads[0].row) != RH_OK)
         rh_out_of_memory();
     rh_rows_free(&known);
-    if (found || !rh_check_identity(root, id, &rows->row))
-        return found;
+    if (error != RH_OK || *is_known)
+        return error;
+    error = rh_check_identity(root, id, &rows->row, is_known);
     rows->row.state = RH_UPLOAD_OPEN;
     rows->row.geometry = rows->chunk_count > 0 ? RH_GEOMETRY_CHUNKS : RH_GEOMETRY_RANGES;
     rows->row.total = RH_SIZE_UNKNOWN;
     rows->row.chunk_count = RH_SIZE_UNKNOWN;
-    return true;
+    return error;
 }
 
-static void merge_upload(int root, struct rh_catalog *catalog, struct rh_batch *batch,
-                         struct rh_witnessed_upload *upload)
+static enum rh_error merge_upload(int root, struct rh_catalog *catalog, struct rh_batch *batch,
+                                  struct rh_witnessed_upload *upload)
 {
     if (upload->is_erased && !upload->has_row) {
         struct rh_change *change = rh_batch_add(batch, RH_CHANGE_UPLOAD_ERASE);
         RH_MEMORY(change);
         strcpy(change->upload, upload->rows.row.id);
-        return;
+        return RH_OK;
     }
-    if (!upload->has_row && !complete_row(root, catalog, &upload->rows))
-        return;
-    take_name(catalog, batch, &upload->rows.row);
-    put_rows(batch, &upload->rows);
+    bool is_known = upload->has_row;
+    enum rh_error error = is_known ? RH_OK : complete_row(root, catalog, &upload->rows, &is_known);
+    if (error == RH_OK && is_known) {
+        error = take_name(catalog, batch, &upload->rows.row);
+        put_rows(batch, &upload->rows);
+    }
+    return error;
 }
 
 /* Which round of the merge an upload belongs to: what freed a name comes before what has it now. */
@@ -462,9 +472,9 @@ static enum rh_error merge_uploads(int root, struct rh_catalog *catalog, struct 
         for (size_t i = 0; i < witnessed->upload_count && error == RH_OK; i++) {
             if (round_of(witnessed->uploads[i]) != round)
                 continue;
-            merge_upload(root, catalog, batch, witnessed->uploads[i]);
+            error = merge_upload(root, catalog, batch, witnessed->uploads[i]);
             /* Rows of a damaged one may contradict each other: then each sees those before it. */
-            if (witnessed->summary.is_damaged)
+            if (witnessed->summary.is_damaged && error == RH_OK)
                 error = commit_and_free(catalog, batch);
         }
     }

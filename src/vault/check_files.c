@@ -20,6 +20,7 @@
 #include "base/crc64.h"
 #include "base/id.h"
 #include "vault/check_inside.h"
+#include "vault/files.h"
 
 #define BLOCK_BYTES     (256u << 10)
 #define COMPANION_BYTES (4u << 20)
@@ -27,12 +28,20 @@
 
 /* ---- Reading ---- */
 
-uint64_t rh_check_size(int root, const char *path)
+/* What a call on a file failed with: nothing, where the file is just not there. */
+static void cannot_tell(struct rh_check *c, int number)
+{
+    if (!rh_data_is_absent(number) && c->error == RH_OK)
+        c->error = rh_data_error(number);
+}
+
+uint64_t rh_check_size(struct rh_check *c, const char *path)
 {
     struct stat status;
-    bool is_file =
-        fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
-    return is_file ? (uint64_t)status.st_size : RH_SIZE_UNKNOWN;
+    if (fstatat(c->how->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return S_ISREG(status.st_mode) ? (uint64_t)status.st_size : RH_SIZE_UNKNOWN;
+    cannot_tell(c, errno);
+    return RH_SIZE_UNKNOWN;
 }
 
 enum rh_error rh_check_crc(struct rh_check *c, const char *path, uint64_t offset, uint64_t length,
@@ -41,15 +50,15 @@ enum rh_error rh_check_crc(struct rh_check *c, const char *path, uint64_t offset
     enum rh_error error = RH_OK;
     *crc64 = 0;
     int fd = openat(c->how->root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return errno == ENOENT ? RH_ERR_UNKNOWN : RH_ERR_IO;
+    if (fd < 0) {
+        cannot_tell(c, errno);
+        return RH_ERR_UNKNOWN;
+    }
     uint8_t *block = malloc(BLOCK_BYTES);
     RH_MEMORY(block);
     while (length > 0 && error == RH_OK) {
         size_t wanted = length < BLOCK_BYTES ? (size_t)length : BLOCK_BYTES;
-        ssize_t got = pread(fd, block, wanted, (off_t)offset);
-        if (got < 0 && errno == EINTR)
-            continue;
+        ssize_t got = rh_data_read_all(fd, block, wanted, offset);
         if (got <= 0) {
             error = got == 0 ? RH_ERR_UNKNOWN : RH_ERR_IO;
             break;
@@ -64,34 +73,39 @@ enum rh_error rh_check_crc(struct rh_check *c, const char *path, uint64_t offset
     return error;
 }
 
-char *rh_check_text(int root, const char *path)
+enum rh_error rh_check_text(int root, const char *path, char **text)
 {
     struct stat status;
+    enum rh_error error = RH_OK;
+    *text = NULL;
     int fd = openat(root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return NULL;
-    char *text = NULL;
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size >= 0 &&
-        status.st_size <= (off_t)COMPANION_BYTES) {
-        text = calloc(1, (size_t)status.st_size + 1);
-        RH_MEMORY(text);
-        if (pread(fd, text, (size_t)status.st_size, 0) != status.st_size) {
-            free(text);
-            text = NULL;
+        return rh_data_is_absent(errno) ? RH_OK : rh_data_error(errno);
+    if (fstat(fd, &status) != 0) {
+        error = rh_data_error(errno);
+    } else if (S_ISREG(status.st_mode) && status.st_size <= (off_t)COMPANION_BYTES) {
+        *text = calloc(1, (size_t)status.st_size + 1);
+        RH_MEMORY(*text);
+        if (rh_data_read_all(fd, *text, (size_t)status.st_size, 0) != status.st_size) {
+            free(*text);
+            *text = NULL;
         }
     }
     close(fd);
-    return text;
+    return error;
 }
 
 /* One "key value" a line: store_files.c writes it. */
-bool rh_check_identity(int root, const char *upload, struct rh_upload_row *row)
+enum rh_error rh_check_identity(int root, const char *upload, struct rh_upload_row *row,
+                                bool *is_there)
 {
     struct rh_store_target target = {0};
     char path[RH_PATH_MAX];
+    char *text = NULL;
     strcpy(target.upload, upload);
-    char *text =
-        rh_path_identity(&target, path, sizeof path) == RH_OK ? rh_check_text(root, path) : NULL;
+    enum rh_error error = RH_OK;
+    if (rh_path_identity(&target, path, sizeof path) == RH_OK)
+        error = rh_check_text(root, path, &text);
     bool fits = text != NULL;
     bool is_ours = false;
     char *rest = NULL;
@@ -118,7 +132,8 @@ bool rh_check_identity(int root, const char *upload, struct rh_upload_row *row)
         }
     }
     free(text);
-    return fits && is_ours && rh_check_names(upload, row->session, row->name, row->mime);
+    *is_there = fits && is_ours && rh_check_names(upload, row->session, row->name, row->mime);
+    return error;
 }
 
 bool rh_check_names(const char *upload, const char *session, const char *name, const char *mime)
@@ -140,9 +155,9 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void rh_check_entries(int root, const char *path,
-                      void (*each)(void *context, const char *path, const char *name),
-                      void *context)
+enum rh_error rh_check_entries(int root, const char *path,
+                               void (*each)(void *context, const char *path, const char *name),
+                               void *context)
 {
     char child[RH_PATH_MAX + 256];
     char **names = NULL;
@@ -150,9 +165,10 @@ void rh_check_entries(int root, const char *path,
     int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     if (directory == NULL) {
+        enum rh_error error = rh_data_is_absent(errno) ? RH_OK : rh_data_error(errno);
         if (fd >= 0)
             close(fd);
-        return;
+        return error;
     }
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
@@ -174,6 +190,7 @@ void rh_check_entries(int root, const char *path,
         free(names[i]);
     }
     free(names);
+    return RH_OK;
 }
 
 /* ---- Aside ---- */
@@ -187,17 +204,14 @@ static void make_parents(int root, const char *path)
     }
 }
 
-static void sync_parents(int root, const char *path)
+static void sync_parents(struct rh_check *c, const char *path)
 {
     char directory[RH_PATH_MAX + 32];
     (void)snprintf(directory, sizeof directory, "%s", path);
     do {
         rh_path_parent(directory);
-        int fd = openat(root, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd >= 0) {
-            (void)fsync(fd);
-            close(fd);
-        }
+        if (c->error == RH_OK)
+            c->error = rh_data_sync_directory(c->how->root, directory);
     } while (strcmp(directory, ".") != 0);
 }
 
@@ -217,11 +231,13 @@ void rh_check_aside(struct rh_check *c, const char *path)
         return;
     aside_name(c->how->root, path, to, sizeof to);
     make_parents(c->how->root, to);
-    if (renameat2(c->how->root, path, c->how->root, to, RENAME_NOREPLACE) != 0 &&
-        (errno == ENOENT || renameat(c->how->root, path, c->how->root, to) != 0) && errno != ENOENT)
+    int root = c->how->root;
+    if (renameat2(root, path, root, to, RENAME_NOREPLACE) != 0 &&
+        ((errno != EINVAL && errno != ENOSYS) || renameat(root, path, root, to) != 0) &&
+        (errno != ENOENT || rh_data_exists(root, path)))
         c->error = RH_ERR_IO;
-    sync_parents(c->how->root, to);
-    sync_parents(c->how->root, path);
+    sync_parents(c, to);
+    sync_parents(c, path);
 }
 
 static enum rh_error copy_bytes(int from, int to)
@@ -229,15 +245,12 @@ static enum rh_error copy_bytes(int from, int to)
     enum rh_error error = RH_OK;
     uint8_t *block = malloc(BLOCK_BYTES);
     RH_MEMORY(block);
-    for (off_t at = 0; error == RH_OK;) {
-        ssize_t got = pread(from, block, BLOCK_BYTES, at);
-        if (got < 0 && errno == EINTR)
-            continue;
+    for (uint64_t at = 0; error == RH_OK;) {
+        ssize_t got = rh_data_read_all(from, block, BLOCK_BYTES, at);
         if (got == 0)
             break;
-        if (got < 0 || pwrite(to, block, (size_t)got, at) != got)
-            error = errno == ENOSPC ? RH_ERR_FULL : RH_ERR_IO;
-        at += got;
+        error = got < 0 ? RH_ERR_IO : rh_data_write_all(to, block, (size_t)got, at);
+        at += got < 0 ? 0 : (uint64_t)got;
     }
     free(block);
     return error;
@@ -262,7 +275,7 @@ void rh_check_aside_copy(struct rh_check *c, const char *path)
         close(in);
     if (out >= 0)
         close(out);
-    sync_parents(c->how->root, to);
+    sync_parents(c, to);
 }
 
 /* ---- Waiting bytes that nobody speaks of ---- */
@@ -368,23 +381,29 @@ static void see_tree(void *context, const char *path, const char *name)
 {
     struct orphans *o = context;
     struct stat status;
-    if (fstatat(o->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode))
-        rh_check_entries(o->root, path, see_tree, context);
+    if (o->error != RH_OK)
+        return;
+    if (fstatat(o->root, path, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        o->error = rh_data_is_absent(errno) ? RH_OK : rh_data_error(errno);
+    else if (S_ISDIR(status.st_mode))
+        o->error = rh_check_entries(o->root, path, see_tree, context);
     else
         see_part(o, path, name);
 }
 
 static void see_all(struct orphans *o)
 {
-    rh_check_entries(o->root, "incoming", see_incoming, o);
-    rh_check_entries(o->root, "uploaded_data", see_tree, o);
+    enum rh_error incoming = rh_check_entries(o->root, "incoming", see_incoming, o);
+    enum rh_error data = rh_check_entries(o->root, "uploaded_data", see_tree, o);
+    if (o->error == RH_OK)
+        o->error = incoming != RH_OK ? incoming : data;
     rh_rows_free(&o->last_rows);
 }
 
 static void report(struct orphans *o, const char *path)
 {
     struct rh_check *c = o->check;
-    uint64_t size = rh_check_size(o->root, path);
+    uint64_t size = rh_check_size(c, path);
     rh_check_say(c, rh_check_fixable(c), "orphan",
                  c->how->repair ? "it is in aside/ now; remove it when nobody misses it"
                                 : "fsck --repair moves it to aside/; a server removes it when it "

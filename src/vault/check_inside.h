@@ -28,22 +28,29 @@ void rh_check_target(const struct rh_upload_row *, struct rh_store_target *);
 void rh_check_rows(struct rh_check *); /* every row against its bytes */
 
 /* ---- check_files.c: files ---- */
-/* RH_ERR_UNKNOWN: not there, or not all of it. */
+/*
+ * Here a file is not there where the system says so, and unreadable where the medium fails to give
+ * its bytes. Anything else (no descriptors, no permission, no memory) proves nothing: it ends the
+ * check (c->error), so that nothing acknowledged is forgotten for it.
+ */
+/* RH_ERR_UNKNOWN: not there, or not all of it. RH_ERR_IO: unreadable. */
 enum rh_error rh_check_crc(struct rh_check *, const char *path, uint64_t offset, uint64_t length,
                            uint64_t *crc64);
 /* Of a regular file; RH_SIZE_UNKNOWN: there is none. */
-uint64_t rh_check_size(int root, const char *path);
+uint64_t rh_check_size(struct rh_check *, const char *path);
 void rh_check_aside(struct rh_check *, const char *path);      /* moves it into aside/ */
 void rh_check_aside_copy(struct rh_check *, const char *path); /* copies it there */
 /* Calls `each` for the entries of a directory in the order of their names; none where it is not
- * there. */
-void rh_check_entries(int root, const char *path,
-                      void (*each)(void *context, const char *path, const char *name),
-                      void *context);
+ * there. Else an error says that they are not known. */
+enum rh_error rh_check_entries(int root, const char *path,
+                               void (*each)(void *context, const char *path, const char *name),
+                               void *context);
 void rh_check_orphans(struct rh_check *); /* incoming/, uploaded_data/ */
-/* A whole small file, NUL-terminated, malloc'ed; NULL: not there, or larger than a companion is. */
-char *rh_check_text(int root, const char *path);
-bool rh_check_identity(int root, const char *upload, struct rh_upload_row *); /* its sidecar */
+/* A whole small file, NUL-terminated, malloc'ed; NULL: not there, unreadable, or larger than a
+ * companion is. */
+enum rh_error rh_check_text(int root, const char *path, char **text);
+/* Its sidecar; `fits`: there is one, and it is of this upload. */
+enum rh_error rh_check_identity(int root, const char *upload, struct rh_upload_row *, bool *fits);
 /* Whether a row may bear these: the vault refuses others. What a companion says may be anything. */
 bool rh_check_names(const char *upload, const char *session, const char *name, const char *mime);
 

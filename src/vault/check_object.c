@@ -72,10 +72,19 @@ static void said_finish(struct said *said)
     *said = (struct said){0};
 }
 
-static void read_companion(int root, const char *path, struct said *said)
+static char *text_of(struct rh_check *c, const char *path)
+{
+    char *text = NULL;
+    enum rh_error error = rh_check_text(c->how->root, path, &text);
+    if (c->error == RH_OK)
+        c->error = error;
+    return text;
+}
+
+static void read_companion(struct rh_check *c, const char *path, struct said *said)
 {
     *said = (struct said){0};
-    char *text = rh_check_text(root, path);
+    char *text = text_of(c, path);
     json_t *whole = text != NULL ? json_loads(text, 0, NULL) : NULL;
     free(text);
     const json_t *status;
@@ -218,6 +227,8 @@ static bool id_is_taken(struct rh_check *c, const struct object *o, const char *
                           strcmp(o->siblings->uploads[i].row.name, o->name) != 0);
     strcpy(read.upload, id);
     c->how->catalog->ops->read(c->how->catalog, &read, &rows);
+    if (rows.error != RH_OK)
+        c->error = rows.error;
     if (rows.upload_count > 0)
         taken = taken || strcmp(rows.uploads[0].row.session, o->session) != 0 ||
                 strcmp(rows.uploads[0].row.name, o->name) != 0;
@@ -348,13 +359,13 @@ static bool holds_acknowledged(struct rh_check *c, const struct object *o,
     return rows->row.total == RH_SIZE_UNKNOWN || rows->row.total == o->size;
 }
 
-static bool has_incoming(const struct rh_check *c, const struct rh_upload_row *row)
+static bool has_incoming(struct rh_check *c, const struct rh_upload_row *row)
 {
     struct rh_store_target target;
     char path[RH_PATH_MAX];
     rh_check_target(row, &target);
     return rh_path_incoming(&target, path, sizeof path) == RH_OK &&
-           rh_check_size(c->how->root, path) != RH_SIZE_UNKNOWN;
+           rh_check_size(c, path) != RH_SIZE_UNKNOWN;
 }
 
 static void put_aside(struct rh_check *c, const struct object *o, const char *kind,
@@ -368,7 +379,7 @@ static void put_aside(struct rh_check *c, const struct object *o, const char *ki
     const char *slash = strrchr(o->path, '/');
     (void)snprintf(companion, sizeof companion, "%.*s/%s" COMPANION, (int)(slash - o->path),
                    o->path, o->name);
-    if (rh_check_size(c->how->root, companion) != RH_SIZE_UNKNOWN)
+    if (rh_check_size(c, companion) != RH_SIZE_UNKNOWN)
         rh_check_aside(c, companion);
 }
 
@@ -398,7 +409,7 @@ static void judge(struct rh_check *c, struct object *o)
 {
     if (o->row != NULL && o->row->row.state == RH_UPLOAD_DONE)
         return; /* the rows are checked against their files later */
-    if (!know_crc(c, o)) {
+    if (!know_crc(c, o) || c->error != RH_OK) {
         rh_check_say(c, RH_FOUND_PROBLEM, "unreadable", "is the disk failing?", o->path, "",
                      "a finished file cannot be read");
         return;
@@ -412,6 +423,16 @@ static void judge(struct rh_check *c, struct object *o)
         judge_unfinished(c, o);
     else
         adopt(c, o, NULL);
+}
+
+static void see_entries(struct rh_check *c, const char *path,
+                        void (*each)(void *context, const char *path, const char *name),
+                        void *context)
+{
+    enum rh_error error =
+        c->error == RH_OK ? rh_check_entries(c->how->root, path, each, context) : RH_OK;
+    if (c->error == RH_OK)
+        c->error = error;
 }
 
 /* ---- Sessions ---- */
@@ -469,7 +490,7 @@ static void read_said(struct rh_check *c, struct object *o)
     const char *slash = strrchr(o->path, '/');
     (void)snprintf(companion, sizeof companion, "%.*s/%s" COMPANION, (int)(slash - o->path),
                    o->path, o->name);
-    read_companion(c->how->root, companion, &o->said);
+    read_companion(c, companion, &o->said);
 }
 
 static void see_recording(void *context, const char *path, const char *name)
@@ -480,7 +501,7 @@ static void see_recording(void *context, const char *path, const char *name)
     const char *dot = strrchr(name, '.');
     if (c->error != RH_OK || is_companion(name))
         return;
-    o.size = rh_check_size(c->how->root, path);
+    o.size = rh_check_size(c, path);
     if (o.size == RH_SIZE_UNKNOWN || dot == NULL || (size_t)(dot - name) >= sizeof o.name) {
         rh_check_say(c, RH_FOUND_NOTE, "stranger", NULL, path, "", "this is none of our files");
         return;
@@ -511,7 +532,7 @@ static void need_session(struct rh_check *c, const char *path, const char *id)
 {
     char text_path[RH_PATH_MAX + 32];
     (void)snprintf(text_path, sizeof text_path, "%s/session.json", path);
-    char *text = rh_check_text(c->how->root, text_path);
+    char *text = text_of(c, text_path);
     json_t *said = text != NULL ? json_loads(text, 0, NULL) : NULL;
     struct rh_session_row *row = &rh_check_change(c, RH_CHANGE_SESSION, NULL)->u.session;
     const char *is = json_string_value(json_object_get(said, "session_id"));
@@ -544,7 +565,7 @@ static void see_session(void *context, const char *path, const char *name)
     c->error = s.rows.error;
     if (c->error == RH_OK && !s.rows.found)
         need_session(c, path, s.id);
-    rh_check_entries(c->how->root, path, see_recording, &s);
+    see_entries(c, path, see_recording, &s);
     rh_rows_free(&s.rows);
     rh_check_flush(c);
 }
@@ -567,18 +588,19 @@ static void see_file(void *context, const char *path, const char *name)
     char companion[RH_PATH_MAX + 32];
     if (c->error != RH_OK || is_companion(name))
         return;
-    o.size = rh_check_size(c->how->root, path);
+    o.size = rh_check_size(c, path);
     strcpy(read.upload, f->upload);
     strcpy(o.folder, f->upload);
     c->how->catalog->ops->read(c->how->catalog, &read, &rows);
-    c->error = rows.error;
+    if (c->error == RH_OK)
+        c->error = rows.error;
     if (rows.upload_count > 0 && rows.uploads[0].row.state <= RH_UPLOAD_DONE)
         o.row = &rows.uploads[0];
     /* The companion bears the upload's name; the file may have got an extension. */
     (void)snprintf(companion, sizeof companion, "files/%s/%s" COMPANION, f->upload, name);
     const char *dot = strrchr(name, '.');
     size_t size = strlen(name);
-    if (rh_check_size(c->how->root, companion) == RH_SIZE_UNKNOWN && dot != NULL)
+    if (rh_check_size(c, companion) == RH_SIZE_UNKNOWN && dot != NULL)
         size = (size_t)(dot - name);
     if (o.size == RH_SIZE_UNKNOWN || size >= sizeof o.name || f->files > 0) {
         rh_check_say(c, RH_FOUND_NOTE, "stranger", NULL, path, "", "this is none of our files");
@@ -605,12 +627,12 @@ static void see_folder(void *context, const char *path, const char *name)
         rh_check_say(c, RH_FOUND_NOTE, "stranger", NULL, path, "", "this is none of our folders");
         return;
     }
-    rh_check_entries(c->how->root, path, see_file, &folder);
+    see_entries(c, path, see_file, &folder);
     rh_check_flush(c);
 }
 
 void rh_check_objects(struct rh_check *c)
 {
-    rh_check_entries(c->how->root, "recordings", see_session, c);
-    rh_check_entries(c->how->root, "files", see_folder, c);
+    see_entries(c, "recordings", see_session, c);
+    see_entries(c, "files", see_folder, c);
 }

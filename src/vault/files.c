@@ -42,10 +42,31 @@ enum rh_error rh_data_write_all(int fd, const void *data, size_t size, uint64_t 
     return RH_OK;
 }
 
+ssize_t rh_data_read_all(int fd, void *data, size_t size, uint64_t offset)
+{
+    size_t at = 0;
+    while (at < size) {
+        ssize_t got = pread(fd, (char *)data + at, size - at, (off_t)(offset + at));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        at += (size_t)got;
+    }
+    return (ssize_t)at;
+}
+
+bool rh_data_is_absent(int number)
+{
+    return number == ENOENT || number == ENOTDIR || number == ELOOP;
+}
+
 bool rh_data_exists(int root, const char *path)
 {
     struct stat status;
-    return fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    return fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0 || !rh_data_is_absent(errno);
 }
 
 enum rh_error rh_data_sync_directory(int root, const char *path)

@@ -7,6 +7,7 @@
  * kernel marks the pages clean, so a second success would prove nothing.
  */
 #include <reelhaul/types.h>
+#include <sys/types.h>
 
 /*
  * An errno as one of ours: RH_ERR_FULL (also a quota, or a file that may not grow), RH_ERR_UNKNOWN
@@ -17,7 +18,15 @@ enum rh_error rh_data_error(int number);
 /* All of it at `offset`, not synced; an error leaves a part of it written. */
 enum rh_error rh_data_write_all(int fd, const void *data, size_t size, uint64_t offset);
 
-bool rh_data_exists(int root, const char *path); /* as anything; a link is not followed */
+/* As many bytes as there are, at most `size`; -1: errno says why. */
+ssize_t rh_data_read_all(int fd, void *data, size_t size, uint64_t offset);
+
+/* As anything; a link is not followed. Also where that cannot be told: what is done with it then
+ * fails for the same reason, while "it is not there" would be believed. */
+bool rh_data_exists(int root, const char *path);
+
+/* Whether an errno says that there is no such file; any other leaves that open. */
+bool rh_data_is_absent(int number);
 
 /* Makes the names in a directory durable ("." : root's own). */
 enum rh_error rh_data_sync_directory(int root, const char *path);

@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "vault/catalog_copy.h"
 #include "vault/files.h"
 
 #define REBUILT      RH_CATALOG_FILE ".rebuild"
 #define ORPHAN_AGE_S 86400 /* a crash's leftovers that are younger may still be somebody's work */
 #define GENERATION   33
+#define ASIDE_MAX    10000
 
 static const char why_gone[] =
     "the catalog (reelhaul.db) is gone, but recordings or uploads are here. Bring it back, or have "
@@ -292,6 +294,15 @@ static void remove_rebuilt(int root)
     (void)unlinkat(root, REBUILT "-journal", 0);
 }
 
+/* A sound catalog that could not be read just now is asked again, and not done without. */
+static bool is_sound(const char *directory)
+{
+    char path[PATH_MAX];
+    char why[256];
+    return snprintf(path, sizeof path, "%s/" RH_CATALOG_FILE, directory) < (int)sizeof path &&
+           rh_catalog_integrity(path, why, sizeof why) == RH_OK;
+}
+
 /* What is known of the unfinished uploads: the witness's word, else the old catalog's. */
 static enum rh_error load_unfinished(int root, const char *directory, struct rh_witnessed *w,
                                      struct rh_opening *opening)
@@ -322,6 +333,8 @@ static enum rh_error load_unfinished(int root, const char *directory, struct rh_
         return RH_OK;
     }
     rh_witnessed_finish(w);
+    if (error != RH_ERR_UNKNOWN && error != RH_ERR_SYNTAX && is_sound(directory))
+        return error;
     note(opening, RH_FOUND_PROBLEM, "witness-missing", RH_WITNESS_FILE,
          "there is neither a usable witness nor a readable catalog: unfinished uploads are not "
          "known, their bytes go to aside/");
@@ -354,7 +367,7 @@ static enum rh_error fill(int root, const char *directory, const struct rh_witne
 
 static void aside_names(int root, char catalog[64], char wal[64], char witness[64])
 {
-    for (unsigned i = 1;; i++) {
+    for (unsigned i = 1; i < ASIDE_MAX; i++) {
         (void)snprintf(catalog, 64, RH_CATALOG_FILE ".aside-%u", i);
         (void)snprintf(wal, 64, RH_CATALOG_FILE ".aside-%u-wal", i);
         (void)snprintf(witness, 64, RH_WITNESS_FILE ".aside-%u", i);

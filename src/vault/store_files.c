@@ -195,7 +195,7 @@ static enum rh_error write_identity(const struct store_files *store,
     char path[RH_PATH_MAX];
     char text[1024];
     enum rh_error error = rh_path_identity(target, path, sizeof path);
-    if (error != RH_OK || rh_data_exists(store->root, path))
+    if (error != RH_OK || faccessat(store->root, path, F_OK, 0) == 0)
         return error;
     int size = snprintf(text, sizeof text, "format 1\nupload %s\nsession %s\nname %s\nmime %s\n",
                         target->upload, target->session, target->name, target->mime);

@@ -167,20 +167,6 @@ static enum rh_error read_header(const uint8_t *data, const struct self *self,
     return RH_OK;
 }
 
-static enum rh_error read_whole(int fd, uint8_t *data, size_t size)
-{
-    size_t at = 0;
-    while (at < size) {
-        ssize_t got = pread(fd, data + at, size - at, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return RH_ERR_IO;
-        at += (size_t)got;
-    }
-    return RH_OK;
-}
-
 enum rh_error rh_witness_read(int root, struct rh_witness_summary *summary,
                               enum rh_error (*each)(void *, uint64_t, const struct rh_batch *),
                               void *context)
@@ -195,7 +181,8 @@ enum rh_error rh_witness_read(int root, struct rh_witness_summary *summary,
     if (error == RH_OK && (data = malloc((size_t)self.size + 1)) == NULL)
         error = RH_ERR_MEMORY;
     if (error == RH_OK)
-        error = read_whole(fd, data, (size_t)self.size);
+        error = rh_data_read_all(fd, data, (size_t)self.size, 0) == (ssize_t)self.size ? RH_OK
+                                                                                       : RH_ERR_IO;
     if (error == RH_OK)
         error = read_header(data, &self, summary);
     if (error == RH_OK)

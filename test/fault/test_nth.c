@@ -12,8 +12,12 @@
  * Anything else is a bug. Then the directory is opened anew without faults: what was acknowledged
  * is there and equal, and the sender, going on, completes everything.
  *
- *   test_nth memory|calls [STRIDE]      every STRIDE-th n (1: all; the first differs by kind)
- *   test_nth CALL FLAVOUR N             one case, in this process, for a debugger
+ * The scenes do the same to the opening of a directory that is not as it was left: yesterday's
+ * catalog beside today's files, none at all, one to be repaired (generation.h, check.h). What was
+ * acknowledged is there afterwards, whatever failed.
+ *
+ *   test_nth memory|calls [STRIDE [SCENE]]   every STRIDE-th n (1: all; the first differs by kind)
+ *   test_nth CALL FLAVOUR N [SCENE]          one case, in this process, for a debugger
  */
 #include <dirent.h>
 #include <errno.h>
@@ -31,6 +35,7 @@
 #include "base/bytes.h"
 #include "inject.h"
 #include "life.h"
+#include "vault/generation.h"
 
 #define STEPS_MAX 64
 
@@ -64,6 +69,36 @@ static void leave_vault(void)
 {
     shared->in_vault--;
 }
+
+/* A directory that is not as it was left. */
+struct scene {
+    const char *name;
+    unsigned yesterday; /* steps of the life until its catalog is kept; 0: it is not */
+    unsigned today;     /* steps in all */
+    const char *harm;   /* shell's words, run in the directory */
+    bool repair;
+};
+
+static const struct scene scenes[] = {
+    {"older", 5, 21, "cp ../yesterday reelhaul.db", false},
+    {"older-waiting", 3, 6, "cp ../yesterday reelhaul.db", false},
+    /* The witness has lost what yesterday's catalog knows of it. */
+    {"older-damaged", 6, 12,
+     "cp ../yesterday reelhaul.db; printf x | dd of=reelhaul.witness bs=1 seek=300 conv=notrunc "
+     "status=none",
+     false},
+    {"unwitnessed", 0, 21, "rm reelhaul.witness", false},
+    {"copied", 0, 12, "cp reelhaul.witness w; mv w reelhaul.witness", false},
+    {"rebuilt", 0, 21, "rm reelhaul.db", false},
+    {"rebuilt-waiting", 0, 6, "rm reelhaul.db", false},
+    {"rebuilt-blind", 0, 12, "rm reelhaul.witness; cp reelhaul.db reelhaul.db.rebuild", false},
+    {"repaired", 0, 21,
+     "echo x >incoming/left; mkdir -p uploaded_data/a/b/temp/shard_0000; "
+     "echo y >uploaded_data/a/b/temp/shard_0000/0.part",
+     true},
+};
+static const struct scene *scene; /* NULL: a whole life */
+static struct life_facts told;    /* until then */
 
 static const struct receiver_hooks hooks = {enter_vault, leave_vault, fault_pause, fault_resume};
 
@@ -115,16 +150,38 @@ static const struct life_watch watch = {before, after};
 
 /* ---- one life ---- */
 
+/* As serve does; and what its operator does where it says that the catalog is gone. */
+static enum rh_error open_generation(struct rh_catalog **catalog)
+{
+    struct rh_opening opening = {.repair = scene->repair};
+    bool is_blind = strcmp(scene->name, "rebuilt-blind") == 0;
+    enum rh_error error =
+        is_blind ? RH_ERR_UNKNOWN : rh_generation_open(catalog, directory, &opening);
+    if (error == RH_ERR_UNKNOWN) {
+        opening = (struct rh_opening){0};
+        error = rh_generation_rebuild(directory, &opening);
+        if (error == RH_OK)
+            error = rh_generation_open(catalog, directory, &opening);
+    }
+    return error;
+}
+
+static enum rh_error open_catalog(struct rh_catalog **catalog)
+{
+    char path[300];
+    if (scene != NULL)
+        return open_generation(catalog);
+    snprintf(path, sizeof path, "%s/reelhaul.db", directory);
+    return rh_catalog_sqlite_open(catalog, path);
+}
+
 static int live(struct life_facts *facts,
                 bool (*check)(struct receiver *, struct life_facts *, const char *))
 {
     struct rh_store *store = NULL;
     struct rh_catalog *catalog = NULL;
-    char path[300];
     int end = ENDS_REFUSED;
-    snprintf(path, sizeof path, "%s/reelhaul.db", directory);
-    if (rh_store_files_open(&store, directory) == RH_OK &&
-        rh_catalog_sqlite_open(&catalog, path) == RH_OK) {
+    if (rh_store_files_open(&store, directory) == RH_OK && open_catalog(&catalog) == RH_OK) {
         receiver_init(&receiver, catalog, store, &hooks);
         receiver.seed = 1;
         if (receiver_start(&receiver) == RH_OK) {
@@ -157,12 +214,70 @@ static void clean(void)
     memset(shared, 0, sizeof *shared);
 }
 
+static void shell(const char *words)
+{
+    char line[1024];
+    snprintf(line, sizeof line, "cd %s && { %s; }", directory, words);
+    RH_ASSERT(system(line) == 0); /* NOLINT(cert-env33-c) */
+}
+
+static void begin(unsigned steps)
+{
+    struct rh_opening opening = {0};
+    struct rh_store *store = NULL;
+    struct rh_catalog *catalog = NULL;
+    RH_ASSERT(rh_store_files_open(&store, directory) == RH_OK);
+    RH_ASSERT(rh_generation_open(&catalog, directory, &opening) == RH_OK);
+    receiver_init(&receiver, catalog, store, &hooks);
+    receiver.seed = 1;
+    RH_ASSERT(receiver_start(&receiver) == RH_OK);
+    RH_ASSERT(life_begin(&receiver, &shared->facts, steps));
+    receiver_stop(&receiver);
+    catalog->ops->close(catalog);
+    store->ops->close(store);
+}
+
+static void make_scene(const struct scene *which)
+{
+    scene = which;
+    clean();
+    shell("rm -rf ../yesterday ../model");
+    if (scene->yesterday > 0) {
+        begin(scene->yesterday);
+        shell("cp reelhaul.db ../yesterday");
+    }
+    begin(scene->today);
+    shell(scene->harm);
+    shell("cp -a . ../model");
+    told = shared->facts;
+}
+
+/* As each case finds it. */
+static void set_scene(void)
+{
+    clean();
+    if (scene == NULL)
+        return;
+    shell("cp -a ../model/. .");
+    shared->facts = told;
+    shared->in_vault = 1; /* out of memory is as deliberate there */
+}
+
+static int faulty_opening(void)
+{
+    struct rh_catalog *catalog = NULL;
+    if (open_catalog(&catalog) != RH_OK)
+        return ENDS_REFUSED;
+    catalog->ops->close(catalog);
+    return ENDS_WELL;
+}
+
 static int faulty_life(uint32_t calls, uint64_t nth, int error)
 {
     int64_t blocks = fault_blocks();
     int open_before = descriptors();
     fault_arm(calls, nth, error, NULL);
-    int end = live(&shared->facts, NULL);
+    int end = scene != NULL ? faulty_opening() : live(&shared->facts, NULL);
     (void)fault_disarm();
     shared->struck = fault_has_struck();
     shared->blocks = fault_blocks() - blocks;
@@ -226,7 +341,7 @@ void _exit(int status)
 static bool one_case(enum fault_call call, int error, uint64_t nth, struct tally *tally)
 {
     int status = 0;
-    clean();
+    set_scene();
     fflush(stdout);
     pid_t child = fork();
     RH_ASSERT(child >= 0);
@@ -252,9 +367,13 @@ static void all_cases(enum fault_call call, unsigned stride, struct tally *tally
 {
     for (int i = 0; i < FAULT_FLAVOURS && fault_flavours[call][i] != 0; i++) {
         uint64_t nth = 1 + ((unsigned)call + (unsigned)i) % stride;
+        /* What a medium does not give is asked of the sender again: so a check takes it as gone. */
+        if (scene != NULL && call == FAULT_READ && fault_flavours[call][i] == EIO)
+            continue;
         while (one_case(call, fault_flavours[call][i], nth, tally) && tally->failed < 20)
             nth += stride;
-        printf("%s %d: every n up to %llu\n", fault_names[call], fault_flavours[call][i],
+        printf("%s%s%s %d: every n up to %llu\n", scene != NULL ? scene->name : "",
+               scene != NULL ? ", " : "", fault_names[call], fault_flavours[call][i],
                (unsigned long long)nth);
     }
 }
@@ -281,7 +400,7 @@ static int debug(const char *name, int flavour, uint64_t nth)
     for (unsigned i = 1; i < FAULT_CALLS; i++) {
         if (strcmp(fault_names[i], name) != 0)
             continue;
-        clean();
+        set_scene();
         int end = faulty_life(FAULT_BIT(i), nth, fault_flavours[i][flavour]);
         printf("%d, %lld blocks, %d descriptors, %s\n", end, (long long)shared->blocks,
                shared->descriptors, shared->facts.problem);
@@ -293,21 +412,52 @@ static int debug(const char *name, int flavour, uint64_t nth)
     return 2;
 }
 
-static int run(int argc, char **argv)
+static void all_kinds(bool memory, unsigned stride, struct tally *tally)
 {
     static const enum fault_call calls[] = {
         FAULT_OPEN,   FAULT_READ,  FAULT_WRITE, FAULT_SYNC,      FAULT_TRUNCATE, FAULT_RENAME,
         FAULT_UNLINK, FAULT_MKDIR, FAULT_STAT,  FAULT_FALLOCATE, FAULT_CLOSE};
+    if (memory)
+        all_cases(FAULT_MALLOC, stride, tally);
+    for (size_t i = 0; !memory && i < sizeof calls / sizeof calls[0]; i++)
+        all_cases(calls[i], stride, tally);
+}
+
+/* Not so often where all scenes are gone through: an opening makes the same calls in most. */
+static unsigned stride_of_scenes(bool memory, unsigned stride, bool is_asked)
+{
+#ifdef FAULT_COUNTS_BRANCHES
+    return memory ? 16 * stride : stride;
+#else
+    return is_asked ? stride : memory ? 16 * stride : 4 * stride;
+#endif
+}
+
+static bool is_asked(const char *name, const char *asked)
+{
+    return asked == NULL || strcmp(name, asked) == 0;
+}
+
+static int run(int argc, char **argv)
+{
     struct tally tally = {0};
-    make_golden();
-    if (argc == 4)
-        return debug(argv[1], atoi(argv[2]), strtoull(argv[3], NULL, 10));
+    bool is_one = argc > 3 && strcmp(argv[1], "memory") != 0 && strcmp(argv[1], "calls") != 0;
+    const char *asked = argc > (is_one ? 4 : 3) ? argv[is_one ? 4 : 3] : NULL;
     unsigned stride = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
     bool memory = argc > 1 && strcmp(argv[1], "memory") == 0;
-    if (memory)
-        all_cases(FAULT_MALLOC, stride, &tally);
-    for (size_t i = 0; !memory && i < sizeof calls / sizeof calls[0]; i++)
-        all_cases(calls[i], stride, &tally);
+    make_golden();
+    if (is_one && asked == NULL)
+        return debug(argv[1], atoi(argv[2]), strtoull(argv[3], NULL, 10));
+    if (is_asked("life", asked))
+        all_kinds(memory, stride, &tally);
+    for (size_t i = 0; i < sizeof scenes / sizeof scenes[0]; i++) {
+        if (!is_asked(scenes[i].name, asked))
+            continue;
+        make_scene(&scenes[i]);
+        if (is_one)
+            return debug(argv[1], atoi(argv[2]), strtoull(argv[3], NULL, 10));
+        all_kinds(memory, stride_of_scenes(memory, stride, asked != NULL), &tally);
+    }
     printf("%u cases: %u went on, %u did not start, %u ended for the catalog, %u for memory; "
            "%u failed\n",
            tally.cases, tally.ends[ENDS_WELL], tally.ends[ENDS_REFUSED], tally.ends[ENDS_FATAL],
@@ -319,14 +469,16 @@ int main(int argc, char **argv)
 {
     /* Memory, where there is some to write on: a sync on a disk would be most of the time. */
     const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : getenv("TMPDIR");
-    snprintf(directory, sizeof directory, "%s/reelhaul-nth-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(directory) == NULL) {
-        perror(directory);
+    char place[200];
+    snprintf(place, sizeof place, "%s/reelhaul-nth-XXXXXX", base != NULL ? base : "/tmp");
+    if (mkdtemp(place) == NULL) {
+        perror(place);
         return 2;
     }
+    snprintf(directory, sizeof directory, "%s/data", place);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     RH_ASSERT(shared != MAP_FAILED);
     int status = run(argc, argv);
-    (void)nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    (void)nftw(place, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return status;
 }
