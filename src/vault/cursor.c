@@ -238,7 +238,16 @@ bool rh_cursor_look(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_upload *u = op->upload;
     bool waits = false;
-    if (op->looked_sofar || u->row.geometry != RH_GEOMETRY_CURSOR)
+    if (u->row.geometry != RH_GEOMETRY_CURSOR)
+        return false;
+    /* To these protocols all bytes there is done: who is told so may ask for them next. */
+    bool finishes = u->finish != RH_FINISH_NO && u->finish != RH_FINISH_RETRY;
+    if (finishes && !op->looked_finish) {
+        op->looked_finish = true;
+        rh_wait(&u->finish_waiters, &op->waiter, rh_op_rerun);
+        return true;
+    }
+    if (op->looked_sofar)
         return false;
     RH_LIST_EACH(node, &u->writers)
     {

@@ -206,7 +206,8 @@ struct rh_op {
     struct rh_waiter sofar_waiter;
 
     bool looked_sofar; /* GET: a checkpoint was waited for */
-    size_t source_at;  /* CREATE of a final: sources before this one were looked at */
+    bool looked_finish;
+    size_t source_at; /* CREATE of a final: sources before this one were looked at */
     bool source_looked;
     enum rh_error source_error;
 };

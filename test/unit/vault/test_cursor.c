@@ -489,6 +489,26 @@ static void a_look_waits_for_the_sync_of_an_end(void **state)
     assert_int_equal(answer(&f->w, look)->upload.cursor, 500);
 }
 
+static void a_look_waits_for_the_finish_of_what_is_all_there(void **state)
+{
+    struct fixture *f = *state;
+    make(f, 1000);
+    f->w.hold_verb[RH_STORE_SEAL] = true;
+    uint64_t op = ask(&f->w, append_of(f, 0, 1000));
+    rest(&f->w, op, 1000, RH_WRITTEN_WHOLE);
+    struct rh_vault_request *request = request_new(&f->w, RH_REQUEST_GET);
+    strcpy(request->upload, f->id);
+    uint64_t look = ask(&f->w, request);
+    assert_null(answer_if(&f->w, look));
+    rh_store_model_fail(f->w.store, RH_STORE_SEAL, RH_ERR_IO);
+    world_release(&f->w);
+    assert_int_equal(answer(&f->w, look)->upload.state, RH_UPLOAD_FINISHING); /* not for ever */
+    assert_int_equal(get(&f->w, f->id)->upload.state, RH_UPLOAD_FINISHING);
+    f->w.hold_verb[RH_STORE_SEAL] = false;
+    world_pass(&f->w, 6);
+    assert_object(&f->w, f->id, bytes, 1000);
+}
+
 static void a_look_waits_for_no_verified_body(void **state)
 {
     struct fixture *f = *state;
@@ -733,6 +753,7 @@ int main(void)
         T(a_look_is_answered_where_nothing_has_come),
         T(a_look_crossing_with_the_end_is_answered),
         T(a_look_waits_for_the_sync_of_an_end),
+        T(a_look_waits_for_the_finish_of_what_is_all_there),
         T(a_look_waits_for_no_verified_body),
         T(pieces_survive_a_crash_of_a_body_that_goes_on),
         T(pieces_gather_while_one_is_synced_and_the_end_waits),
