@@ -5,6 +5,7 @@
  * @module
  */
 
+import { serviceWorker } from './background.js';
 import { log } from './log.js';
 import { FORMAT } from './format.js';
 
@@ -54,6 +55,16 @@ async function inSharedWorker(partition) {
     return { kind: 'shared', port: worker.port, lock, end: () => worker.port.close() };
 }
 
+/** @param {string} tab @returns {Promise<Place>} */
+async function inServiceWorker(tab) {
+    const active = await serviceWorker();
+    const { port1, port2 } = new MessageChannel();
+    const word = firstWord(port1, port1);
+    active.postMessage({ type: 'attach', tab }, [port2]);
+    const { lock } = await word;
+    return { kind: 'service', port: port1, lock, end: () => port1.close() };
+}
+
 /** @param {(port: MessagePort) => Promise<unknown>} serve @returns {Promise<Place>} */
 async function inPage(serve) {
     const { port1, port2 } = new MessageChannel();
@@ -79,13 +90,14 @@ export async function startSpool(force) {
     return inPage(async (port) => new SpoolHost(port));
 }
 
-/** @param {string} partition @param {HostKind|undefined} wanted @param {import('./types.js').SpoolKind} spool
+/** @param {{partition: string, tab: string, wanted: HostKind|undefined, spool: import('./types.js').SpoolKind}} it
  * @returns {Promise<Place>} */
-export async function startUploader(partition, wanted, spool) {
+export async function startUploader({ partition, tab, wanted, spool }) {
     /** @type {[HostKind, boolean, () => Promise<Place>][]} */
     const ladder = [
         ['shared', typeof SharedWorker !== 'undefined', () => inSharedWorker(partition)],
         ['dedicated', typeof Worker !== 'undefined', () => inWorker('./uploader-worker.js')],
+        ['service', 'serviceWorker' in navigator, () => inServiceWorker(tab)],
     ];
     for (const [kind, there, start] of isForgetful(spool) ? [] : ladder) {
         if (!there || (wanted && wanted !== kind)) continue;

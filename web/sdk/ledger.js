@@ -151,3 +151,16 @@ export class Ledger {
         });
     }
 }
+
+/** Those that pages opened, the latest first. @returns {Promise<string[]>} */
+export async function partitions() {
+    const found = [];
+    for (const { name = '' } of await indexedDB.databases?.() ?? []) {
+        const partition = /^reelhaul-([0-9a-f]{20})$/.exec(name)?.[1];
+        if (!partition) continue;
+        const ledger = await Ledger.open(partition);
+        found.push({ partition, openedAt: (await ledger.config())?.openedAt ?? 0 });
+        ledger.close();
+    }
+    return found.sort((a, b) => b.openedAt - a.openedAt).map(({ partition }) => partition);
+}

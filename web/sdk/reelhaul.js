@@ -17,11 +17,13 @@
  *   'session'   detail {id: string, announced: boolean}   announced: the server knows it; else it is told later
  *   'safe'      detail {safe: boolean, stored: boolean}   safe: all is on the server; stored: closing
  *               the tab loses no byte (what is not yet sent goes on at the next visit)
+ *   'background' detail CHUNK_UPLOADED, SESSION_UPLOAD_COMPLETE or UPLOAD_ERROR of the service worker
  *   'connection' detail {state: ConnectionState}   'online' | 'offline' | 'no-server' | 'portal'
  *   'storage'   detail StorageTrouble          local space ran out; see types.d.ts
  * @module
  */
 
+import { Background } from './background.js';
 import { diagnose } from './diagnose.js';
 import { FORMAT } from './format.js';
 import { startSpool, startUploader } from './hosts.js';
@@ -67,6 +69,7 @@ export class Reelhaul extends EventTarget {
     #ends = [];
     /** @type {import('./hosts.js').Place|null} */ #place = null;
     #tab = crypto.randomUUID();
+    /** @type {Background|null} null: not wanted */ #background = null;
     /** @type {BroadcastChannel|null} */ #channel = null;
     /** @type {Map<string, Recording>} */ #recordings = new Map();
     /** @type {UploadSnapshot[]} */ #uploads = [];
@@ -260,6 +263,34 @@ export class Reelhaul extends EventTarget {
     /** @returns {Summary} */
     getSummary() { return summarize(this.#uploads); }
 
+    /** Hands all that is accepted to the browser, which goes on when it is closed and shows that it does. Call it in a
+     * gesture; only where the server is the page's own origin and the browser has Background Fetch, else it rejects
+     * with NotSupportedError. @param {string} [title] what the browser shows
+     * @returns {Promise<number>} requests that were handed over */
+    async finishInBackground(title = 'Uploading') {
+        const background = this.#background;
+        if (!background || new URL(this.server).origin !== location.origin) {
+            throw new DOMException('only for the own origin, with background on', 'NotSupportedError');
+        }
+        const id = background.newId();
+        const delegation = await this.#command('delegate', id);
+        if (delegation.parts.length === 0) return 0;
+        try {
+            await background.fetch(delegation, title);
+        } catch (error) {
+            await this.#command('undelegate', id);
+            throw error;
+        }
+        return delegation.parts.length;
+    }
+
+    /** Asks the service worker to go on now. @param {{force?: boolean}} [options] force breaks the lock of an uploader
+     * that says nothing (one that says nothing for a minute loses it anyway) */
+    async processUploads({ force = false } = {}) {
+        await this.#background?.prepare();
+        this.#background?.process(force);
+    }
+
     /** Whether our server is there, as far as the uploader knows. @returns {import('./types.js').ConnectionState} */
     get connection() { return this.#connection; }
 
@@ -331,6 +362,8 @@ export class Reelhaul extends EventTarget {
         this.#channel = new BroadcastChannel(`reelhaul:${partition}`);
         this.#channel.onmessage = ({ data }) => this.#hear(data);
         this.#ends.push(await hold(`tab:${this.#tab}`));
+        const { background = true, periodicSyncMs = 0 } = this.#options;
+        if (background) this.#background = new Background(partition, periodicSyncMs);
         const place = await startSpool(force);
         this.#ends.push(place.end);
         this.#spool = new Rpc(place.port, (type, message) => this.#recordings.get(message.rec)?.hear(type, message));
@@ -340,16 +373,33 @@ export class Reelhaul extends EventTarget {
         for (const type of ['online', 'offline']) {
             addEventListener(type, () => void this.#network(), { signal });
         }
+        addEventListener('pagehide', () => {
+            if (this.#uploads.some(isUnderWay)) this.#background?.process(false);
+        }, { signal });
+        navigator.serviceWorker?.addEventListener('message', ({ data }) => {
+            if (typeof data?.type === 'string') this.#emit('background', data);
+        }, { signal });
         void this.#command('hello');
+        void this.#lookAfter();
         if (logLevel === 'off') return;
         console.table(this.#uploads.map(({ id, state, reason, percent }) => ({ id, state, reason, percent })));
+    }
+
+    /** Of an earlier visit: what a Background Fetch was to send and does not any more. */
+    async #lookAfter() {
+        const ids = new Set(this.#uploads.map(({ delegation }) => delegation).filter(Boolean));
+        for (const id of ids) {
+            if (!await this.#background?.fetches(id).catch(() => false)) await this.#command('undelegate', id);
+        }
     }
 
     /** The uploader of this tab, and another one when it died: what was asked of the first is asked again. */
     async #meetUploader() {
         const { signal } = this.#closing;
         for (;;) {
-            const place = await startUploader(this.#partition, this.#options.host, this.#spoolKind);
+            const place = await startUploader({
+                partition: this.#partition, tab: this.#tab, wanted: this.#options.host, spool: this.#spoolKind,
+            });
             if (signal.aborted) return place.end();
             this.#place = place;
             if (this.#uploader) this.#uploader.rebind(place.port);
@@ -409,6 +459,8 @@ export class Reelhaul extends EventTarget {
         const was = this.#connection;
         this.#connection = connection ?? 'online';
         if (was !== this.#connection) this.#emit('connection', { state: this.#connection });
+        if (this.#uploads.some(isUnderWay)) void this.#background?.prepare();
+        else this.#background?.rest();
         this.#emit('change', { uploads: this.#uploads, summary: this.getSummary() });
         this.#changed();
     }
@@ -423,6 +475,7 @@ export class Reelhaul extends EventTarget {
     async #network() {
         const { onlineCheck } = this.#options;
         const up = onlineCheck ? await onlineCheck() : navigator.onLine;
+        if (up && this.#uploads.some(isUnderWay)) void this.#background?.prepare(true);
         const { saveData = false, type = '' } = /** @type {any} */ (navigator).connection ?? {};
         void this.#command('network', { up, metered: saveData || type === 'cellular' });
     }

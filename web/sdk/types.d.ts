@@ -53,6 +53,8 @@ export interface UploadSnapshot {
     error: string;
     priority: Priority;
     method: Method;
+    /** the Background Fetch that sends it, '' for none (reason 'delegated') */
+    delegation: string;
     /** where the finished video is, '' until completed */
     url: string;
     /** the local copy is still whole (export() works) */
@@ -296,6 +298,23 @@ export interface TakeRow {
     last: Snapshot | null;
     /** what a person chose */
     choice?: { priority?: Priority; method?: Method };
+    /** parts [offset, length] that a Background Fetch sends */
+    delegated?: { id: string; parts: number[][] };
+}
+
+/** One request of a Background Fetch. */
+export interface DelegatedPart {
+    offset: number;
+    length: number;
+    url: string;
+    headers: Record<string, string>;
+    body: Blob;
+}
+
+export interface Delegation {
+    /** of the fetch */
+    id: string;
+    parts: DelegatedPart[];
 }
 
 /** A session that the server has still to be told of. */

@@ -16,6 +16,7 @@
 
 import { compile } from './brain.js';
 import { crcOf, loadBrain } from './brain-pick.js';
+import { keptEngine } from './engine-copy.js';
 import { FORMAT, SPEAKS } from './format.js';
 import { openLedger } from './ledger-pick.js';
 import { ended, hold } from './locks.js';
@@ -32,6 +33,9 @@ import { view } from './view.js';
 
 const REPEAT_MS = 1000;
 const TRIES = 3;
+const LOOK_MS = 5000;
+/** A leader that lives answers within this. */
+const ANSWER_MS = 1500;
 /** A lock whose holder says nothing for so long is broken. */
 const STALE_MS = 60_000;
 /** A SharedWorker with extended lifetime ran 298 s after its last tab. */
@@ -102,29 +106,40 @@ export class UploaderHost {
     }
 
     /** Without a page: takes the lock when it is free, and sends until nothing is left or the time is over.
-     * @param {string} partition @param {{ms: number, force?: boolean}} budget
+     * @param {string} partition @param {{ms: number, force?: boolean, delegation?: string}} budget
+     *   delegation: a Background Fetch that is over
      * @returns {Promise<number>} uploads left, as far as this host could see */
-    async drain(partition, { ms, force = false }) {
+    async drain(partition, { ms, force = false, delegation = '' }) {
         this.#ledger ??= await openLedger(partition);
         const config = await this.#ledger.config();
-        if (!config || await this.#left() === 0) return 0;
+        const left = await this.#left();
+        if (!config || ms === 0 || (left === 0 && !delegation)) return left;
         const end = performance.now() + ms;
+        this.#endsAt = end;
         this.#opening ??= this.#open(config);
         await this.#opening;
-        if (force && !await this.#answered(1500)) this.#steal();
-        void this.#command('', 'process', []).catch(() => {});
+        if (force && !await this.#answered(ANSWER_MS)) this.#steal();
+        const late = new Promise((resolve) => setTimeout(resolve, ms));
+        const told = delegation ? this.#command('', 'undelegate', [delegation]) : this.#command('', 'process', []);
+        await Promise.race([told.catch(() => {}), late]);
         while (performance.now() < end && await this.#left() > 0) {
-            this.#uploader?.left(end - performance.now());
-            await new Promise((resolve) => {
+            await Promise.race([late, new Promise((resolve) => {
                 this.#settled = resolve;
-                setTimeout(resolve, Math.max(0, Math.min(end - performance.now(), REPEAT_MS)));
-            });
+                setTimeout(resolve, LOOK_MS); // another leader may have finished it
+            })]);
         }
         return this.#left();
     }
 
-    /** Something in the list was finished. @type {(value?: any) => void} */
+    /** Somebody wants whoever leads to go on now. */
+    process() {
+        if (this.#channel) void this.#command('', 'process', []).catch(() => {});
+    }
+
+    /** A snapshot was heard. @type {(value?: any) => void} */
     #settled = () => {};
+    /** When a host without pages must be done; 0: never. */
+    #endsAt = 0;
 
     /** Lets go of everything. */
     async end() {
@@ -147,7 +162,8 @@ export class UploaderHost {
     async #left() {
         const over = ['completed', 'failed', 'cancelled'];
         const rows = await this.#mine.takes();
-        return rows.filter((row) => row.accepted && !row.discarded && !over.includes(row.last?.state ?? '')).length;
+        return rows.filter(({ accepted, discarded, delegated, last }) =>
+            accepted && !discarded && !delegated && !over.includes(last?.state ?? '')).length;
     }
 
     /* ---- pages ---- */
@@ -230,7 +246,7 @@ export class UploaderHost {
     /** @param {Config} config */
     async #open(config) {
         this.#config = config;
-        this.#engine = await compile().catch(() => undefined);
+        this.#engine = await engineFor(this.#kind);
         this.#channel = new BroadcastChannel(`reelhaul:${config.partition}`);
         this.#channel.onmessage = ({ data }) => void this.#hear(data);
         void this.#contend(`uploader:${config.partition}`);
@@ -254,13 +270,15 @@ export class UploaderHost {
             this.#stealing = false;
             this.#queue = new AbortController();
             const options = steal ? { steal } : { signal: this.#queue.signal };
+            let failed = false;
             try {
                 await navigator.locks.request(name, options, () => this.#lead());
             } catch (error) {
                 log('info', 'the lock was not given, or taken', error);
-                if (!this.#queue.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 100));
+                failed = !this.#queue.signal.aborted;
             }
             await this.#unlead();
+            if (failed) await new Promise((resolve) => setTimeout(resolve, 100));
         }
     }
 
@@ -294,6 +312,7 @@ export class UploaderHost {
         this.#uploader = uploader;
         this.#leading = uploader.start();
         await this.#leading;
+        if (this.#endsAt > 0) uploader.left(Math.max(1, this.#endsAt - performance.now()));
         log('info', 'this host uploads', this.#kind, uploader.hello());
         this.#say('leader');
         this.#newLeader();
@@ -336,6 +355,7 @@ export class UploaderHost {
     async #hear(message) {
         const { type, format = 1 } = message;
         if (['leader', 'snapshot', 'answer'].includes(type)) this.#heardAt = performance.now();
+        if (type === 'snapshot') this.#settled();
         if (format > FORMAT) return;
         switch (type) {
         case 'here':
@@ -444,9 +464,23 @@ export class UploaderHost {
         case 'network': return it.network(args[0]);
         case 'process': return it.process();
         case 'choose': return it.choose(args[0], args[1]);
+        case 'delegate': return it.delegate(args[0]);
+        case 'undelegate': return it.undelegate(args[0]);
         default: throw new TypeError(`uploader: ${name}?`);
         }
     }
+}
+
+/** The service worker takes the copy that was kept with its code; others do when the server is away.
+ * @param {HostKind} kind @returns {Promise<WebAssembly.Module|undefined>} */
+async function engineFor(kind) {
+    const kept = async () => {
+        const bytes = await (await keptEngine())?.arrayBuffer();
+        return bytes && compile({ bytes });
+    };
+    const fresh = () => compile();
+    const [first, second] = kind === 'service' ? [kept, fresh] : [fresh, kept];
+    return await first().catch(() => undefined) ?? second().catch(() => undefined);
 }
 
 /** What another page would have done differently. @param {Config} a @param {Config} b */

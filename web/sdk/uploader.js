@@ -15,6 +15,7 @@
 import { Announcer } from './announcer.js';
 import { BrainError } from './brain.js';
 import { Connection, isOurs } from './connection.js';
+import { partsOf } from './delegate.js';
 import { ended } from './locks.js';
 import { log } from './log.js';
 import { exchange } from './transport.js';
@@ -56,6 +57,7 @@ export class Uploader {
     /** @type {Set<string>} tokens that were refused */
     #spurned = new Set();
     #metered = false;
+    #writer = { lease: '', number: 0 };
     #epoch = 0;
     #seq = 0;
     #bearer = '';
@@ -90,6 +92,7 @@ export class Uploader {
         const { ledger, brain, spool } = this.#host;
         const writer = await ledger.takeOver();
         this.#epoch = writer.number;
+        this.#writer = writer;
         for (const row of await ledger.takes()) this.#takes.set(row.rec, newTake(row));
         for (const bytes of await ledger.records()) this.#tell({ type: 'record', bytes });
         const recs = await spool.list();
@@ -245,6 +248,58 @@ export class Uploader {
         if (take.added && choice.method) this.#tell({ type: 'method', upload: rec, name: choice.method });
         this.publishSoon();
         await this.#pump();
+    }
+
+    /** Hands what is left of accepted takes to a Background Fetch: until it is over nothing is sent from here.
+     * @param {string} id of the fetch @returns {Promise<import('./types.js').Delegation>} */
+    async delegate(id) {
+        const { brain, ledger, server, spool } = this.#host;
+        const takes = [...this.#takes.values()].filter((take) => this.#isDelegable(take));
+        for (const { row } of takes) this.#tell({ type: 'pause', upload: row.rec });
+        await this.#pump();
+        const all = [];
+        for (const take of takes) {
+            const { rec, meta } = take.row;
+            const segments = [...take.segments.values()];
+            const sealed = /** @type {{size: number, crc64: bigint}} */ (take.sealed);
+            const refusal = await this.#announcer.introduce(meta.sessionId);
+            const parts = refusal ? [] : await partsOf({
+                server, meta, sealed, segments, brain, bearer: await ledger.token(meta.sessionId) || this.#bearer,
+                blob: (offset, length) => spool.blob(rec, segments, offset, length),
+            }).catch((error) => {
+                log('warn', 'not delegated', rec, error);
+                return [];
+            });
+            take.row.delegated = { id, parts: parts.map(({ offset, length }) => [offset, length]) };
+            all.push(...parts);
+        }
+        await ledger.putTakes(takes.map(({ row }) => row));
+        if (all.length === 0) await this.undelegate(id);
+        this.publishSoon();
+        return { id, parts: all };
+    }
+
+    /** The fetch is over, or never was: the server is asked what it has, as after a takeover. @param {string} id */
+    async undelegate(id) {
+        const takes = [...this.#takes.values()].filter(({ row }) => row.delegated?.id === id);
+        if (takes.length === 0) return;
+        for (const { row } of takes) delete row.delegated;
+        await this.#host.ledger.putTakes(takes.map(({ row }) => row));
+        this.#tell({ type: 'leader_lost' });
+        await this.#pump();
+        this.#tell({ type: 'leader', ...this.#writer });
+        for (const { row } of takes) this.#tell({ type: 'resume', upload: row.rec });
+        this.publishSoon();
+        await this.#pump();
+    }
+
+    /** @param {Take} take */
+    #isDelegable(take) {
+        const { accepted, discarded, delegated, choice } = take.row;
+        const snapshot = take.snapshot ?? take.row.last;
+        if (!accepted || discarded || delegated || !take.sealed || take.trouble) return false;
+        if (choice?.method === 'tus' || snapshot?.reason === 'user') return false;
+        return !snapshot || ['pending', 'uploading', 'paused'].includes(snapshot.state);
     }
 
     /** @param {boolean} up */

@@ -20,6 +20,7 @@ const REASONS = {
 /** @type {Partial<Record<UploadReason, string>>} */
 const SENTENCES = {
     offline: 'No connection. Uploading goes on by itself when it is back.',
+    delegated: 'The browser finishes this upload, also when it is closed.',
     metered: 'Waiting for a connection that is not metered.',
     method: 'Waiting for the other way of uploading that was chosen.',
     backoff: 'The server could not be reached. Trying again soon.',
@@ -48,9 +49,11 @@ export function view(row, snapshot, now) {
     const completed = seen?.state === 'completed';
     const total = row.size || seen?.total || Math.max(seen?.spooled ?? 0, now.spooled);
     const bytes = completed ? total : seen?.acked ?? 0;
-    const reason = now.trouble || reasonOf(row, seen, now.recording, bytes, total);
+    const delegated = row.delegated && !completed ? 'delegated' : '';
+    const reason = now.trouble || delegated || reasonOf(row, seen, now.recording, bytes, total);
     const judged = row.accepted || now.recording; // a take under review that is up has nothing left to do
-    const state = !judged && bytes === total && seen?.state === 'uploading' ? 'pending' : seen?.state;
+    const waits = !judged && bytes === total && seen?.state === 'uploading';
+    const state = delegated ? 'uploading' : waits ? 'pending' : seen?.state;
     const sent = Math.min(total, Math.max(bytes, seen?.sent ?? 0));
     const where = reason === 'offline' ? CONNECTIONS[now.connection ?? ''] : '';
     const error = where || SENTENCES[reason] || '';
@@ -63,7 +66,7 @@ export function view(row, snapshot, now) {
         speed: state === 'uploading' && seen ? seen.speed : 0,
         remainingMs: state === 'uploading' && seen ? seen.remaining : null,
         attempts: seen?.attempts ?? 0, error, url: row.url, local: row.local,
-        priority: row.choice?.priority ?? 'normal', method: row.choice?.method ?? 'chunks',
+        delegation: row.delegated?.id ?? '', priority: row.choice?.priority ?? 'normal', method: row.choice?.method ?? 'chunks',
     };
 }
 
