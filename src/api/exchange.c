@@ -230,6 +230,8 @@ static void raw_feed(struct rh_exchange *x, const uint8_t *data, size_t size)
 {
     size_t skip = x->skip < size ? (size_t)x->skip : size;
     x->skip -= skip;
+    if (skip > 0 && x->digests != NULL)
+        api_digests_update(x, data, skip); /* they are of the body, if not of what is written */
     api_sink(x, data + skip, size - skip);
 }
 

@@ -4,8 +4,8 @@
  * `Range: bytes=0-N` until all is there, a query by `bytes * /total` (written without the space),
  * and without Range where nothing is stored. Some clients take every 308 for the success of what
  * they sent, so 308 is answered to bytes only when those are durable; what cannot be taken is 503,
- * upon which such clients ask or try again. Bytes below the cursor are passed over, so that a chunk
- * can be sent again whole.
+ * upon which such clients ask or try again. Content-Digest is verified. Bytes below the cursor are
+ * passed over, so that a chunk can be sent again whole.
  */
 #include <stdio.h>
 #include <string.h>
@@ -66,17 +66,32 @@ static enum rh_error range_read(struct rh_exchange *x, struct rh_content_range *
     return RH_OK;
 }
 
+static void send(struct rh_exchange *x, struct rh_vault_request *request)
+{
+    const struct api_declared *content = &x->resumable->content;
+    request->verified = content->is; /* then it counts whole or not at all */
+    if (!content->is || x->digests != NULL || api_digests_begin(x, 1U << content->which))
+        api_ask(x, request);
+    else
+        rh_vault_request_free(request);
+}
+
 static void write_body(struct rh_exchange *x)
 {
     struct rh_vault_request *request = api_resumable_write(x);
     if (request != NULL)
-        api_ask(x, request);
+        send(x, request);
+}
+
+static void end(struct rh_exchange *x)
+{
+    api_sink_report(x, api_content_digest_fits(x) ? RH_WRITTEN_WHOLE : RH_WRITTEN_MISMATCH);
 }
 
 static void put(struct rh_exchange *x)
 {
     struct rh_content_range range;
-    if (!api_resumable_remember(x) || !api_resumable_target(x))
+    if (!api_resumable_remember(x) || !api_resumable_target(x) || !api_digest_heads_read(x))
         return;
     enum rh_error error = range_read(x, &range);
     if (error == RH_ERR_UNKNOWN)
@@ -123,7 +138,7 @@ static void take_names(struct rh_exchange *x, struct rh_vault_request *request, 
 static void create(struct rh_exchange *x)
 {
     struct rh_content_range range = {0};
-    if (!api_resumable_remember(x) || !declared_length(x))
+    if (!api_resumable_remember(x) || !declared_length(x) || !api_digest_heads_read(x))
         return;
     uint64_t total = x->resumable->total;
     enum rh_error error = range_read(x, &range);
@@ -215,8 +230,8 @@ static bool go_on_behind(struct rh_exchange *x, uint64_t cursor)
     struct rh_vault_request *request = api_resumable_write(x);
     if (request == NULL)
         return true;
-    request->has_crc = false; /* it was of the whole chunk */
-    api_ask(x, request);
+    request->has_crc = false; /* it was of the whole chunk; so is Content-Digest, which goes on */
+    send(x, request);
     return true;
 }
 
@@ -257,6 +272,7 @@ const struct api_dialect api_range_put = {
     .create = create,
     .put = put,
     .replied = replied,
+    .end = end,
     .refused = refused,
     .headers = headers,
 };

@@ -2,6 +2,8 @@
 /* PUT with Content-Range: 308 is never said of bytes that are not durable. */
 #include "cursor_vault.h"
 
+#include "base/base64.h"
+
 #define FILE_URL "/files/" TEST_UPLOAD
 
 static const char text[] = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -137,6 +139,57 @@ static void the_first_range_may_create(void **state)
     cursor_vault_close(&h, &v);
 }
 
+static void put_crc(struct harness *h, const char *range, const char *body, size_t size,
+                    const char *of)
+{
+    char head[256];
+    uint8_t value[8];
+    char base64[16];
+    uint64_t crc64 = rh_crc64_update(0, of, size);
+    for (int i = 0; i < 8; i++)
+        value[i] = (uint8_t)(crc64 >> (56 - 8 * i));
+    base64[rh_base64_encode(base64, sizeof base64, value, 8)] = '\0';
+    snprintf(head, sizeof head, "Content-Range: bytes %s\r\nContent-Digest: crc64nvme=:%s:\r\n",
+             range, base64);
+    harness_send(h, "PUT", FILE_URL, head, body, size);
+}
+
+static void content_digests_are_verified(void **state)
+{
+    struct harness h;
+    struct cursor_vault v;
+    (void)state;
+    cursor_vault_open(&h, &v);
+    cursor_vault_make(&h, &v, 0, 36);
+    v.ends_by_final = false;
+    h.split = 5;
+    put_crc(&h, "0-9/36", text + 1, 10, text);
+    harness_expect_error(&h, 422, "checksum_mismatch");
+    assert_int_equal(v.cursor, 0);
+    put_crc(&h, "0-9/36", text, 10, text);
+    assert_int_equal(harness_status(&h), 308);
+    assert_true(h.asked.verified);
+    /* It is of the whole body, also where the first bytes of that are passed over. */
+    put_crc(&h, "4-19/36", text + 4, 16, text + 4);
+    assert_int_equal(harness_status(&h), 308);
+    assert_int_equal(v.cursor, 20);
+    char other[20];
+    memcpy(other, text + 16, 20);
+    other[1] = '!';
+    put_crc(&h, "16-35/36", other, 20, text + 16);
+    harness_expect_error(&h, 422, "checksum_mismatch");
+    assert_int_equal(v.cursor, 20);
+    h.break_after = 9;
+    h.break_why = RH_ERR_CLOSED;
+    put_crc(&h, "20-35/36", text + 20, 16, text + 20);
+    assert_int_equal(v.cursor, 20);
+    h.break_after = SIZE_MAX;
+    put_crc(&h, "20-35/36", text + 20, 16, text + 20);
+    assert_int_equal(harness_status(&h), 200);
+    assert_memory_equal(h.disk, text, 36);
+    cursor_vault_close(&h, &v);
+}
+
 static void bad_ranges_are_refused(void **state)
 {
     static const struct {
@@ -190,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_chunk_may_be_sent_again),
         cmocka_unit_test(the_total_may_come_late),
         cmocka_unit_test(the_first_range_may_create),
+        cmocka_unit_test(content_digests_are_verified),
         cmocka_unit_test(bad_ranges_are_refused),
         cmocka_unit_test(an_end_that_waits_is_503),
     };
