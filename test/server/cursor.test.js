@@ -3,10 +3,12 @@
 // still, kills of the server in the middle of long bodies, concatenation.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { request, startServer } from './server.js';
+import { request, run, startServer } from './server.js';
 import { createOf, create, head, offsetOf, openPatch, patch } from './tus.js';
 
 const bytesOf = (size, seed) => crypto.createHash('shake256', { outputLength: size }).update(seed).digest();
@@ -17,8 +19,8 @@ async function milliseconds(work) {
     return Number(process.hrtime.bigint() - from) / 1e6;
 }
 
-async function contentOf(server, path) {
-    const answer = await request(server, 'GET', path);
+async function contentOf(server, target) {
+    const answer = await request(server, 'GET', target);
     assert.equal(answer.status, 200);
     return answer.bytes;
 }
@@ -26,36 +28,36 @@ async function contentOf(server, path) {
 test('a look is answered while a body stands still, with every byte that came', async (t) => {
     const server = await startServer(t);
     const bytes = bytesOf(300_000, 'look');
-    const path = await createOf(server, bytes.length);
-    const slow = await openPatch(server, path, 0, bytes.length);
+    const upload = await createOf(server, bytes.length);
+    const slow = await openPatch(server, upload, 0, bytes.length);
     for (let sent = 0; sent < 200_000; sent += 50_000) {
         slow.send(bytes.subarray(sent, sent + 50_000));
         await sleep(30);
         let offset = 0;
-        const took = await milliseconds(async () => { offset = await offsetOf(server, path); });
+        const took = await milliseconds(async () => { offset = await offsetOf(server, upload); });
         assert.equal(offset, sent + 50_000);
         assert.ok(took < 1000, `a look took ${took} ms`);
     }
     assert.ok(!slow.answered, 'the body was disturbed');
     slow.send(bytes.subarray(200_000));
     assert.equal((await slow.answer()).status, 204);
-    assert.deepEqual(await contentOf(server, path), bytes);
+    assert.deepEqual(await contentOf(server, upload), bytes);
     await server.stop();
 });
 
 test('the newest writer takes over from one that stands still', async (t) => {
     const server = await startServer(t);
     const bytes = bytesOf(100_000, 'takeover');
-    const path = await createOf(server, bytes.length);
-    const stalled = await openPatch(server, path, 0, bytes.length);
+    const upload = await createOf(server, bytes.length);
+    const stalled = await openPatch(server, upload, 0, bytes.length);
     stalled.send(bytes.subarray(0, 40_000));
     await sleep(50);
-    let answer = await patch(server, path, 0, bytes);
+    let answer = await patch(server, upload, 0, bytes);
     assert.equal(answer.status, 409);
     assert.equal(answer.headers['upload-offset'], '40000');
-    answer = await patch(server, path, 40_000, bytes.subarray(40_000));
+    answer = await patch(server, upload, 40_000, bytes.subarray(40_000));
     assert.equal(answer.status, 204);
-    assert.deepEqual(await contentOf(server, path), bytes);
+    assert.deepEqual(await contentOf(server, upload), bytes);
     stalled.raw.socket.destroy();
     await server.stop();
 });
@@ -63,32 +65,32 @@ test('the newest writer takes over from one that stands still', async (t) => {
 test('a killed server has all but the last moments of a body, and goes on there', async (t) => {
     let server = await startServer(t);
     const bytes = bytesOf(3_000_000, 'kill');
-    const path = await createOf(server, bytes.length);
-    const body = await openPatch(server, path, 0, bytes.length);
+    const upload = await createOf(server, bytes.length);
+    const body = await openPatch(server, upload, 0, bytes.length);
     body.send(bytes.subarray(0, 1_000_000));
     await sleep(2500); // it is asked every second
     body.send(bytes.subarray(1_000_000, 1_500_000));
     await sleep(50);
-    const said = await offsetOf(server, path);
+    const said = await offsetOf(server, upload);
     assert.equal(said, 1_500_000);
     body.send(bytes.subarray(1_500_000, 2_000_000));
     await server.stop('SIGKILL');
     server = await startServer(t, { data: server.data });
-    const there = await offsetOf(server, path);
+    const there = await offsetOf(server, upload);
     assert.ok(there >= said && there <= 2_000_000, `${there} bytes`);
-    assert.equal((await patch(server, path, there, bytes.subarray(there))).status, 204);
-    assert.deepEqual(await contentOf(server, path), bytes);
+    assert.equal((await patch(server, upload, there, bytes.subarray(there))).status, 204);
+    assert.deepEqual(await contentOf(server, upload), bytes);
     await server.stop();
 });
 
 test('a body that stands still ends all the same, though it is asked what has come', async (t) => {
     const server = await startServer(t, { args: ['--read-timeout', '2s'] });
-    const path = await createOf(server, 1000);
-    const stalled = await openPatch(server, path, 0, 1000);
+    const upload = await createOf(server, 1000);
+    const stalled = await openPatch(server, upload, 0, 1000);
     stalled.send(bytesOf(400, 'stands'));
     const answer = await stalled.answer();
     assert.equal(answer.status, 503); // to tus-js-client any other 4xx would be the end
-    assert.equal(await offsetOf(server, path), 400);
+    assert.equal(await offsetOf(server, upload), 400);
     stalled.raw.socket.destroy();
     await server.stop();
 });
@@ -116,5 +118,26 @@ test('a killed server completes a concatenation that it had promised', async (t)
     }
     assert.deepEqual(await contentOf(server, made.path), bytes);
     assert.deepEqual(await contentOf(server, paths[0]), bytes.subarray(0, ends[1]));
+    await server.stop();
+});
+
+test('a catalog made anew knows uploads with a cursor, and what concatenations wait for', async (t) => {
+    let server = await startServer(t);
+    const bytes = bytesOf(1000, 'rebuild');
+    const first = await createOf(server, 600, { 'Upload-Concat': 'partial' });
+    const second = await createOf(server, 400, { 'Upload-Concat': 'partial' });
+    await patch(server, first, 0, bytes.subarray(0, 600));
+    await patch(server, second, 0, bytes.subarray(600, 700));
+    const made = await create(server, { 'Upload-Concat': `final;${first} ${second}` });
+    await server.stop();
+    assert.equal((await run(['fsck', server.data])).status, 0);
+    fs.rmSync(path.join(server.data, 'reelhaul.db'));
+    assert.equal((await run(['fsck', server.data, '--rebuild'])).status, 1);
+    server = await startServer(t, { data: server.data });
+    assert.equal(await offsetOf(server, first), 600);
+    assert.equal(await offsetOf(server, second), 100);
+    assert.equal((await patch(server, second, 100, bytes.subarray(700))).status, 204);
+    while ((await head(server, made.path)).headers['upload-offset'] === undefined) await sleep(20);
+    assert.deepEqual(await contentOf(server, made.path), bytes);
     await server.stop();
 });
