@@ -68,8 +68,15 @@ static void vault_random(void *context, uint8_t *out, size_t size)
         out[i] = (uint8_t)(i + 1);
 }
 
+static void own_work(const struct harness *h, bool begins)
+{
+    if (h->pause != NULL)
+        (begins ? h->pause : h->resume)();
+}
+
 static void vault_reply(struct harness *h)
 {
+    own_work(h, true);
     struct rh_vault_reply *reply = malloc(sizeof *reply);
     assert_non_null(reply);
     *reply = h->reply;
@@ -87,6 +94,7 @@ static void vault_reply(struct harness *h)
         }
     }
     h->waiting = false;
+    own_work(h, false);
     rh_exchange_replied(h->x, reply);
 }
 
@@ -270,9 +278,11 @@ static void feed(struct harness *h, const uint8_t *body, size_t size)
     }
     size_t give = feed_size(h, size - h->fed);
     /* A copy of exact size, so that reading beyond it is seen. */
+    own_work(h, true);
     uint8_t *copy = malloc(give == 0 ? 1 : give);
     assert_non_null(copy);
     memcpy(copy, body + h->fed, give);
+    own_work(h, false);
     size_t took = rh_exchange_body(h->x, copy, give);
     free(copy);
     assert_true(took <= give);

@@ -52,6 +52,8 @@ struct harness {
     enum rh_error break_why;
     size_t split;          /* most bytes fed at once; 0: all */
     struct rh_rng *splits; /* random feeds, also of 0 bytes */
+    void (*pause)(void);   /* round the harness's own allocations; NULL: nobody counts */
+    void (*resume)(void);
 
     /* what happened */
     size_t informs;      /* 1xx answers */
