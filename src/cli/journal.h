@@ -30,6 +30,7 @@ enum rh_journal_kind {
 };
 
 #define RH_JOURNAL_GROWS        1u /* from standard input: its size is known when it ends */
+#define RH_JOURNAL_REMOVE       4u /* the file is deleted when it is proven to be there */
 #define RH_JOURNAL_SESSION_MADE 2u /* the session's id was made here: the server must be told */
 
 struct rh_journal_record {

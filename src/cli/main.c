@@ -14,6 +14,7 @@ static const char help[] = "Usage: reelhaul COMMAND [flags]\n"
                            "\n"
                            "  serve       receive recordings and serve the recorder's pages\n"
                            "  push        send files, or standard input while it grows\n"
+                           "  watch       send what appears in a folder\n"
                            "  status      list what waits to be sent\n"
                            "  backup      copy a data directory while its server runs\n"
                            "  fsck        check a data directory, repair or rebuild its catalog\n"
@@ -29,6 +30,8 @@ int main(int argc, char **argv)
         return rh_serve_main(argc - 2, argv + 2);
     if (strcmp(command, "push") == 0)
         return rh_push_main(argc - 2, argv + 2);
+    if (strcmp(command, "watch") == 0)
+        return rh_watch_main(argc - 2, argv + 2);
     if (strcmp(command, "status") == 0)
         return rh_status_main(argc - 2, argv + 2);
     if (strcmp(command, "backup") == 0)

@@ -66,6 +66,24 @@ const char rh_push_help[] =
     "proven:\n"
     "the server cannot say what it has in a way that could be compared with what was sent.\n";
 
+const char rh_watch_help[] =
+    "Usage: reelhaul watch [flags] DIR\n"
+    "\n"
+    "Sends what is in the folder and what appears in it, in the order of its times: each file when "
+    "it\n"
+    "has not changed for a second and nobody has it open for writing. Goes on until it is stopped; "
+    "what\n"
+    "was sent is not sent again after a restart, unless it changed. Hidden files, folders, links, "
+    "and\n"
+    "names that end in .part, .tmp, .temp, .partial, .crdownload or ~ are passed over.\n"
+    "\n"
+    "  --remove             delete each file when the server has proven that it holds all of it; "
+    "what\n"
+    "                       a server only claims to have stays, with --trust-server too\n"
+    "\n"
+    "All flags of `reelhaul push` but --name and --cancel; see there, and for the exit status.\n"
+    "Ctrl-C, or SIGTERM, ends it: 0 if nothing waits, else 3.\n";
+
 const char rh_status_help[] =
     "Usage: reelhaul status [--spool DIR] [--json]\n"
     "\n"
@@ -230,6 +248,12 @@ static bool set_trust(struct reading *r)
     return true;
 }
 
+static bool set_remove(struct reading *r)
+{
+    r->options->remove = true;
+    return true;
+}
+
 static bool set_quiet(struct reading *r)
 {
     r->options->quiet = true;
@@ -243,42 +267,45 @@ static const struct flag {
     bool (*read)(struct reading *);
     bool takes_value;
     bool of_status;
+    bool of_watch_only;
 } flags[] = {
-    {"--to", read_to, true, false},
-    {"--spool", read_text, true, true},
-    {"--session", read_session, true, false},
-    {"--name", read_name, true, false},
-    {"--type", read_mime, true, false},
-    {"--token-file", read_text, true, false},
-    {"--protocol", read_protocol, true, false},
-    {"--trust-server", set_trust, false, false},
-    {"--cacert", read_text, true, false},
-    {"--parallel", read_parallel, true, false},
-    {"--cancel", read_text, true, false},
-    {"--limit", read_limit, true, false},
-    {"--spool-max", read_spool_max, true, false},
-    {"--policy", read_text, true, false},
-    {"--set", read_set, true, false},
-    {"--json", set_json, false, true},
-    {"--quiet", set_quiet, false, false},
+    {"--remove", set_remove, false, false, true},
+    {"--to", read_to, true, false, false},
+    {"--spool", read_text, true, true, false},
+    {"--session", read_session, true, false, false},
+    {"--name", read_name, true, false, false},
+    {"--type", read_mime, true, false, false},
+    {"--token-file", read_text, true, false, false},
+    {"--protocol", read_protocol, true, false, false},
+    {"--trust-server", set_trust, false, false, false},
+    {"--cacert", read_text, true, false, false},
+    {"--parallel", read_parallel, true, false, false},
+    {"--cancel", read_text, true, false, false},
+    {"--limit", read_limit, true, false, false},
+    {"--spool-max", read_spool_max, true, false, false},
+    {"--policy", read_text, true, false, false},
+    {"--set", read_set, true, false, false},
+    {"--json", set_json, false, true, false},
+    {"--quiet", set_quiet, false, false, false},
 };
 
-static const struct flag *find_flag(const char *name, size_t size, bool status)
+static const struct flag *find_flag(const char *name, size_t size, enum rh_command command)
 {
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (strlen(flags[i].name) == size && strncmp(flags[i].name, name, size) == 0 &&
-            (flags[i].of_status || !status))
+            (flags[i].of_status || command != RH_COMMAND_STATUS) &&
+            (!flags[i].of_watch_only || command == RH_COMMAND_WATCH))
             return &flags[i];
     return NULL;
 }
 
 /* One flag, at argv[*at]; moves on. */
-static bool read_flag(struct reading *r, char **argv, int argc, int *at, bool status)
+static bool read_flag(struct reading *r, char **argv, int argc, int *at, enum rh_command command)
 {
     char *text = argv[*at];
     char *equals = strchr(text, '=');
     size_t size = equals == NULL ? strlen(text) : (size_t)(equals - text);
-    const struct flag *flag = find_flag(text, size, status);
+    const struct flag *flag = find_flag(text, size, command);
     r->flag = text;
     r->value = NULL;
     if (flag == NULL)
@@ -343,6 +370,10 @@ static bool check_together(struct reading *r)
     r->value = o->name;
     if (o->name != NULL && o->file_count != 1)
         return complain(r, "names one file. Give exactly one.");
+    r->flag = "watch";
+    r->value = NULL;
+    if (o->watch && (o->file_count != 1 || inputs > 0 || o->name != NULL || o->cancel != NULL))
+        return complain(r, "watches one folder; --name and --cancel are for push.");
     r->flag = "-";
     r->value = NULL;
     if (inputs > 1)
@@ -358,15 +389,16 @@ static bool check_together(struct reading *r)
     return true;
 }
 
-enum rh_error rh_options_read(struct rh_options *options, int argc, char **argv, bool status,
-                              char *complaint, size_t complaint_size)
+enum rh_error rh_options_read(struct rh_options *options, int argc, char **argv,
+                              enum rh_command command, char *complaint, size_t complaint_size)
 {
     struct reading r = {.options = options,
                         .complaint = complaint,
                         .complaint_size = complaint_size,
                         .policy = "never-give-up"};
     int at = 0;
-    *options = (struct rh_options){.protocol = "auto"};
+    bool status = command == RH_COMMAND_STATUS;
+    *options = (struct rh_options){.protocol = "auto", .watch = command == RH_COMMAND_WATCH};
     const char *cacert = getenv("REELHAUL_CACERT");
     if (cacert != NULL && cacert[0] != '\0')
         options->cacert = cacert;
@@ -387,7 +419,7 @@ enum rh_error rh_options_read(struct rh_options *options, int argc, char **argv,
             only_files = true;
         else if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0)
             return RH_ERR_EXISTS;
-        else if (!read_flag(&r, argv, argc, &at, status))
+        else if (!read_flag(&r, argv, argc, &at, command))
             return RH_ERR_SYNTAX;
     }
     r.flag = "status";

@@ -27,6 +27,8 @@ struct rh_options {
     const char *protocol; /* "auto", or the name of a dialect */
     const char *cacert;   /* a file of authorities, or NULL */
     bool trust_server;    /* its word is enough */
+    bool watch;           /* `reelhaul watch`: the only file is a folder */
+    bool remove;          /* files that are proven to be there */
     const char *cancel;   /* the id of an upload to give up */
     struct rh_policy policy;
     uint64_t limit_bytes_s; /* 0: none */
@@ -39,10 +41,13 @@ struct rh_options {
 
 extern const char rh_push_help[];
 extern const char rh_status_help[];
+extern const char rh_watch_help[];
+
+enum rh_command { RH_COMMAND_PUSH, RH_COMMAND_STATUS, RH_COMMAND_WATCH };
 
 /* Reads the arguments behind the command's name. RH_OK; RH_ERR_SYNTAX with a complaint that says
  * what to do; RH_ERR_EXISTS: --help was asked for. Texts point into argv. */
-enum rh_error rh_options_read(struct rh_options *options, int argc, char **argv, bool status,
-                              char *complaint, size_t complaint_size);
+enum rh_error rh_options_read(struct rh_options *options, int argc, char **argv,
+                              enum rh_command command, char *complaint, size_t complaint_size);
 
 #endif

@@ -14,6 +14,7 @@
 #include "cli/intake.h"
 #include "cli/queue.h"
 #include "cli/token.h"
+#include "cli/watch.h"
 
 #define LOCK_POLL_MS  200
 #define TICK_MS       250
@@ -25,7 +26,9 @@ struct push {
     struct rh_progress progress;
     struct rh_sender sender;
     struct rh_intake intake;
-    bool told_other; /* that another process sends */
+    struct rh_watch watch;
+    size_t sent_before; /* uploads that a watch has sent and told of */
+    bool told_other;    /* that another process sends */
     bool bad_files;
     bool cancelled; /* --cancel was told */
     unsigned signals;
@@ -135,6 +138,13 @@ static bool all_over(const struct push *p)
     return s->leads && !rh_intake_open(&p->intake);
 }
 
+/* Those that are over and done with are told of no more: a watch may go on for months. */
+static void tidy(struct push *p)
+{
+    size_t completed = rh_sender_prune(&p->sender, p->intake.reading);
+    p->sent_before += completed;
+}
+
 /* Nobody can answer the server's question for a token. */
 static bool is_locked_out(const struct push *p)
 {
@@ -160,7 +170,7 @@ struct counts {
 
 static struct counts count(const struct push *p)
 {
-    struct counts c = {0};
+    struct counts c = {.completed = p->sent_before};
     for (size_t i = 0; i < p->sender.item_count; i++) {
         const struct rh_item *item = p->sender.items[i];
         if (item->refused || item->snapshot.state == RH_UPLOAD_FAILED)
@@ -227,7 +237,9 @@ static int timeout_of(const struct push *p)
 {
     rh_ms due_ms = rh_sender_due_ms(&p->sender);
     rh_ms intake_ms = rh_intake_due_ms(&p->intake);
+    rh_ms watch_ms = rh_watch_due_ms(&p->watch, rh_clock_ms());
     due_ms = intake_ms < due_ms ? intake_ms : due_ms;
+    due_ms = watch_ms < due_ms ? watch_ms : due_ms;
     if (!p->sender.leads && due_ms > LOCK_POLL_MS)
         due_ms = LOCK_POLL_MS;
     return (int)(due_ms < TICK_MS ? due_ms : TICK_MS);
@@ -259,11 +271,12 @@ static void cancel(struct push *p)
 
 static enum rh_error turn(struct push *p)
 {
-    int fds[2] = {signal_pipe[0], STDIN_FILENO};
+    bool watches = p->watch.inotify >= 0;
+    int fds[2] = {signal_pipe[0], watches ? p->watch.inotify : STDIN_FILENO};
     unsigned ready;
     enum rh_error error = RH_OK;
-    rh_transport_wait(p->sender.transport, fds, rh_intake_wants_input(&p->intake) ? 2 : 1,
-                      timeout_of(p), &ready);
+    rh_transport_wait(p->sender.transport, fds,
+                      watches || rh_intake_wants_input(&p->intake) ? 2 : 1, timeout_of(p), &ready);
     if ((ready & 1) != 0)
         read_signals(p);
     if (!p->sender.leads) {
@@ -274,7 +287,9 @@ static enum rh_error turn(struct push *p)
     cancel(p);
     rh_sender_step(&p->sender);
     if (p->sender.fatal == RH_OK)
-        error = rh_intake_step(&p->intake, (ready & 2) != 0);
+        error = rh_intake_step(&p->intake, !watches && (ready & 2) != 0);
+    if (p->sender.fatal == RH_OK && error == RH_OK)
+        error = rh_watch_step(&p->watch, watches && (ready & 2) != 0);
     rh_progress_tick(&p->progress, p->sender.items, p->sender.item_count, rh_clock_ms());
     return p->sender.fatal != RH_OK ? p->sender.fatal : error;
 }
@@ -292,7 +307,7 @@ static int loop(struct push *p)
             rh_sender_stop(&p->sender);
             if (error != RH_OK && error != RH_ERR_FULL)
                 return broken_down(p, error);
-            return say_end(p, RH_EXIT_WAITING);
+            return say_end(p, p->options.watch && all_over(p) ? RH_EXIT_OK : RH_EXIT_WAITING);
         }
         if (p->sender.fenced) {
             rh_sender_stop(&p->sender);
@@ -304,6 +319,10 @@ static int loop(struct push *p)
         if (is_locked_out(p)) {
             rh_sender_stop(&p->sender);
             return say_end(p, RH_EXIT_TOKEN);
+        }
+        if (p->options.watch) {
+            tidy(p);
+            continue;
         }
         if (all_over(p) && rh_sender_rescan(&p->sender) == 0 && p->sender.fatal == RH_OK)
             return say_end(p, RH_EXIT_OK);
@@ -330,26 +349,33 @@ static int run(struct push *p)
                                        : strerror(errno));
         return RH_EXIT_TOKEN;
     }
-    error = rh_queue_all(&p->sender, &p->intake);
+    error = p->options.watch ? rh_watch_init(&p->watch, &p->sender, &p->intake, p->options.files[0])
+                             : rh_queue_all(&p->sender, &p->intake);
+    if (p->options.watch && error == RH_ERR_SYNTAX) {
+        fprintf(stderr, "reelhaul watch: %s: %s.\n", p->options.files[0], strerror(errno));
+        return RH_EXIT_USAGE;
+    }
     p->bad_files = error == RH_ERR_SYNTAX;
     if (error != RH_OK && !p->bad_files)
         return spool_trouble(p, error);
     return loop(p);
 }
 
-int rh_push_main(int argc, char **argv)
+static int push_or_watch(int argc, char **argv, enum rh_command command)
 {
     static struct push push;
     struct push *p = &push;
     char complaint[512];
     enum rh_error error =
-        rh_options_read(&p->options, argc, argv, false, complaint, sizeof complaint);
+        rh_options_read(&p->options, argc, argv, command, complaint, sizeof complaint);
+    p->watch.dir = p->watch.inotify = -1;
     if (error == RH_ERR_EXISTS) {
-        fputs(rh_push_help, stdout);
+        fputs(command == RH_COMMAND_WATCH ? rh_watch_help : rh_push_help, stdout);
         return RH_EXIT_OK;
     }
     if (error != RH_OK) {
-        fprintf(stderr, "reelhaul push: %s\n", complaint);
+        fprintf(stderr, "reelhaul %s: %s\n", command == RH_COMMAND_WATCH ? "watch" : "push",
+                complaint);
         return RH_EXIT_USAGE;
     }
     p->stop_at_ms = RH_MS_NEVER;
@@ -364,8 +390,19 @@ int rh_push_main(int argc, char **argv)
         return spool_trouble(p, error);
     p->spool.bytes_max = p->options.spool_bytes_max;
     int status = run(p);
+    rh_watch_finish(&p->watch);
     rh_intake_finish(&p->intake);
     rh_sender_finish(&p->sender);
     rh_spool_close(&p->spool);
     return status;
+}
+
+int rh_push_main(int argc, char **argv)
+{
+    return push_or_watch(argc, argv, RH_COMMAND_PUSH);
+}
+
+int rh_watch_main(int argc, char **argv)
+{
+    return push_or_watch(argc, argv, RH_COMMAND_WATCH);
 }

@@ -69,8 +69,7 @@ void rh_queue_name(const char *path, char out[129])
 struct queueing {
     struct rh_sender *sender;
     struct rh_intake *intake;
-    char session[40];
-    uint32_t session_flag;
+    struct rh_queue_session *session;
     bool complained;
     struct rh_entry **waiting; /* files that were queued before */
     size_t waiting_count;
@@ -141,8 +140,8 @@ static enum rh_error create(struct queueing *q, struct rh_entry_plan *plan, stru
     struct rh_entry *entry;
     plan->to = o->to;
     plan->protocol = o->protocol;
-    plan->session = q->session;
-    plan->flags |= q->session_flag;
+    plan->session = q->session->id;
+    plan->flags |= q->session->flag | (o->remove && plan->path != NULL ? RH_JOURNAL_REMOVE : 0);
     plan->wall_ms = rh_wall_ms();
     if (o->name != NULL)
         plan->name = o->name;
@@ -157,7 +156,7 @@ static enum rh_error create(struct queueing *q, struct rh_entry_plan *plan, stru
     return RH_OK;
 }
 
-static enum rh_error queue_file(struct queueing *q, const char *path)
+static enum rh_error queue_file(struct queueing *q, const char *path, struct rh_fingerprint *print)
 {
     struct rh_entry_plan plan = {.mime = rh_queue_mime(path), .shown = base_of(path)};
     struct rh_item *item;
@@ -178,6 +177,7 @@ static enum rh_error queue_file(struct queueing *q, const char *path)
         error = create(q, &plan, &item);
     }
     int why = errno;
+    *print = plan.print;
     if (fd >= 0)
         close(fd);
     free(absolute);
@@ -214,36 +214,55 @@ static enum rh_error pick_session(struct queueing *q)
 {
     const char *wanted = q->sender->options->session;
     uint8_t chance[16];
-    if (wanted == NULL)
+    if (wanted == NULL || q->session->picked)
         return RH_OK;
     if (strcmp(wanted, "new") != 0) {
-        (void)snprintf(q->session, sizeof q->session, "%s", wanted);
+        (void)snprintf(q->session->id, sizeof q->session->id, "%s", wanted);
         return RH_OK;
     }
     if (getrandom(chance, sizeof chance, 0) != (ssize_t)sizeof chance)
         return RH_ERR_IO;
-    rh_uuid_format(q->session, chance);
-    q->session_flag = RH_JOURNAL_SESSION_MADE;
-    rh_progress_say(q->sender->progress, "session", "Session %s.", q->session);
+    rh_uuid_format(q->session->id, chance);
+    q->session->flag = RH_JOURNAL_SESSION_MADE;
+    q->session->picked = true;
+    rh_progress_say(q->sender->progress, "session", "Session %s.", q->session->id);
     return RH_OK;
+}
+
+static enum rh_error end(struct queueing *q, enum rh_error error)
+{
+    int why = errno;
+    for (size_t i = 0; i < q->waiting_count; i++)
+        rh_entry_free(q->waiting[i]);
+    free(q->waiting);
+    errno = why;
+    return error == RH_OK && q->complained ? RH_ERR_SYNTAX : error;
 }
 
 enum rh_error rh_queue_all(struct rh_sender *sender, struct rh_intake *intake)
 {
-    struct queueing q = {.sender = sender, .intake = intake};
+    struct rh_queue_session session = {0};
+    struct rh_fingerprint print;
+    struct queueing q = {.sender = sender, .intake = intake, .session = &session};
     const struct rh_options *o = sender->options;
     if (o->file_count == 0)
         return RH_OK;
     enum rh_error error = pick_session(&q);
     load_waiting(&q);
     for (int i = 0; error == RH_OK && i < o->file_count; i++)
-        error = strcmp(o->files[i], "-") == 0 ? queue_input(&q) : queue_file(&q, o->files[i]);
-    int why = errno;
-    for (size_t i = 0; i < q.waiting_count; i++)
-        rh_entry_free(q.waiting[i]);
-    free(q.waiting);
-    errno = why;
-    if (error == RH_OK && q.complained)
-        return RH_ERR_SYNTAX;
-    return error;
+        error =
+            strcmp(o->files[i], "-") == 0 ? queue_input(&q) : queue_file(&q, o->files[i], &print);
+    return end(&q, error);
+}
+
+enum rh_error rh_queue_one(struct rh_sender *sender, struct rh_intake *intake,
+                           struct rh_queue_session *session, const char *path,
+                           struct rh_fingerprint *print)
+{
+    struct queueing q = {.sender = sender, .intake = intake, .session = session};
+    enum rh_error error = pick_session(&q);
+    load_waiting(&q);
+    if (error == RH_OK)
+        error = queue_file(&q, path, print);
+    return end(&q, error);
 }

@@ -11,6 +11,18 @@
  */
 enum rh_error rh_queue_all(struct rh_sender *sender, struct rh_intake *intake);
 
+/* The session that is picked once for all that is queued. */
+struct rh_queue_session {
+    char id[40];
+    uint32_t flag; /* RH_JOURNAL_SESSION_MADE, or 0 */
+    bool picked;
+};
+/* Queues one file, and says what it was. Results as above; RH_OK also where it was queued before.
+ */
+enum rh_error rh_queue_one(struct rh_sender *sender, struct rh_intake *intake,
+                           struct rh_queue_session *session, const char *path,
+                           struct rh_fingerprint *print);
+
 /* The name on the server for a file: without its folders and its ending, and with '_' for what
  * cannot stand in a name. */
 void rh_queue_name(const char *path, char out[129]);

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "cli/files.h"
 #include "cli/token.h"
+#include "cli/watch.h"
 
 #define UPLOADS_MAX   256
 #define SEGMENTS_MAX  16384
@@ -79,7 +80,8 @@ static void must(struct rh_sender *sender, enum rh_error error, const char *what
                    error == RH_ERR_FULL ? "no space is left" : strerror(errno));
 }
 
-static enum rh_error forget(struct rh_item *item, const struct rh_action *action)
+static enum rh_error forget(const struct rh_sender *sender, struct rh_item *item,
+                            const struct rh_action *action)
 {
     struct rh_entry *entry = item->entry;
     struct rh_range all = {0, rh_entry_end(entry)};
@@ -88,6 +90,12 @@ static enum rh_error forget(struct rh_item *item, const struct rh_action *action
     /* Of a cancelled one the record stays until the server has heard of it. */
     if (item->snapshot.state == RH_UPLOAD_CANCELLED)
         return rh_entry_forget(entry, all);
+    /* Before the journal ends: that the file is to go is written there. */
+    struct rh_snapshot now;
+    if ((entry->flags & RH_JOURNAL_REMOVE) != 0 &&
+        rh_engine_look(sender->engine, rh_bytes_of(entry->id), &now) == RH_OK &&
+        now.state == RH_UPLOAD_COMPLETED && now.proven)
+        rh_watch_remove(entry);
     enum rh_error error = rh_entry_end_all(entry);
     item->gone = error == RH_OK;
     return error;
@@ -119,7 +127,7 @@ static enum rh_error keep(struct rh_sender *sender, struct rh_item *item,
     case RH_ACTION_ERASE_RECORD:
         return erase_record(item);
     default:
-        return forget(item, action);
+        return forget(sender, item, action);
     }
 }
 
@@ -470,6 +478,27 @@ size_t rh_sender_rescan(struct rh_sender *sender)
     must(sender, error, "the spool cannot be read");
     feed(sender);
     return found;
+}
+
+size_t rh_sender_prune(struct rh_sender *sender, const struct rh_item *reading)
+{
+    size_t kept = 0;
+    size_t completed = 0;
+    for (size_t i = 0; i < sender->item_count; i++) {
+        struct rh_item *item = sender->items[i];
+        bool needed = !item->gone || item == reading;
+        for (const struct rh_flight *f = sender->flights; f != NULL && !needed; f = f->next)
+            needed = f->item == item;
+        if (needed) {
+            sender->items[kept++] = item;
+            continue;
+        }
+        completed += item->snapshot.state == RH_UPLOAD_COMPLETED;
+        rh_entry_free(item->entry);
+        free(item);
+    }
+    sender->item_count = kept;
+    return completed;
 }
 
 /* What the engine counted in its earlier lives. Without it it counts from nothing. */

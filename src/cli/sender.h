@@ -108,6 +108,9 @@ bool rh_item_over(const struct rh_item *item);
 /* Why its bytes cannot be had, and what to do, as its trouble. */
 void rh_item_lost_text(struct rh_item *item, enum rh_error error);
 
+/* Forgets items that are gone, but for one that is read from; returns how many were completed. */
+size_t rh_sender_prune(struct rh_sender *sender, const struct rh_item *reading);
+
 /* What the engine would show of an upload of the spool. False: it cannot be told. */
 bool rh_sender_peek(const struct rh_options *options, const struct rh_entry *entry,
                     struct rh_snapshot *out);

@@ -103,7 +103,8 @@ int rh_status_main(int argc, char **argv)
     struct rh_options options;
     struct rh_spool spool;
     char complaint[512];
-    enum rh_error error = rh_options_read(&options, argc, argv, true, complaint, sizeof complaint);
+    enum rh_error error =
+        rh_options_read(&options, argc, argv, RH_COMMAND_STATUS, complaint, sizeof complaint);
     if (error == RH_ERR_EXISTS) {
         fputs(rh_status_help, stdout);
         return RH_EXIT_OK;

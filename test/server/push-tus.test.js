@@ -191,6 +191,22 @@ test('@tus/server: standard input stays in the spool until the server is trusted
     assert.deepEqual(await spooled(place.spool), []);
 });
 
+test('@tus/server: a watched file is sent and not removed, whatever is trusted', async (t) => {
+    const place = await stage(t);
+    const directory = path.join(place.folder, 'theirs');
+    const inbox = path.join(place.folder, 'inbox');
+    const peer = await startPeer(t, { port: place.port, directory });
+    fs.mkdirSync(inbox);
+    const bytes = makeBytes(100000);
+    const file = fileOf(inbox, 'film.webm', bytes);
+    const watching = startPush(t, [...place.flags('auto', peer.url), '--remove', '--trust-server', inbox], { command: 'watch' });
+    await watching.event((event) => event.event === 'state' && event.state === 'completed');
+    await sleep(300);
+    assert.equal((await watching.kill('SIGTERM')).status, 0, watching.said());
+    assert.deepEqual(stored(directory), [sha256(bytes)]);
+    assert.ok(fs.existsSync(file));
+});
+
 test('@tus/server: both killed in the middle', async (t) => {
     const place = await stage(t);
     const directory = path.join(place.folder, 'theirs');

@@ -21,8 +21,8 @@ const clean = { REELHAUL_URL: '', REELHAUL_TOKEN: '', http_proxy: '', HTTP_PROXY
  * Starts a push with --json. `input` true: its standard input is a pipe (push.input).
  * A sanitizer's report fails the test.
  */
-export function startPush(t, args, { input = false, env = {} } = {}) {
-    const child = spawn(binary, ['push', '--json', ...args], {
+export function startPush(t, args, { input = false, env = {}, command = 'push' } = {}) {
+    const child = spawn(binary, [command, '--json', ...args], {
         env: { ...process.env, ...clean, ...env }, stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     const push = {
