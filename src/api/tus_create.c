@@ -11,12 +11,15 @@
 #include "fields/upload_metadata.h"
 #include "http/url.h"
 
-#define METADATA_BYTES_MAX ((size_t)16 << 10) /* raw; a HEAD has to be able to say it again */
+/* As they were sent: a HEAD has to be able to say them again, and its answer has an end. */
+#define METADATA_BYTES_MAX ((size_t)16 << 10)
+#define RAW_BYTES_MAX      ((size_t)24 << 10)
 
 /* ---- Upload-Metadata ---- */
 
 struct metadata {
     struct rh_bytes raw;
+    struct rh_bytes concat; /* Upload-Concat */
     struct rh_upload_metadata_pair pairs[RH_UPLOAD_METADATA_PAIRS_MAX];
     size_t count;
 };
@@ -62,9 +65,8 @@ static json_t *text_of(struct rh_bytes value, bool *memory)
 }
 
 /* What people may read beside the upload; the raw texts are kept in it for HEAD. */
-static json_t *metadata_json(const struct rh_exchange *x, const struct metadata *metadata)
+static json_t *metadata_json(const struct metadata *metadata)
 {
-    struct rh_bytes concat = {NULL, 0};
     json_t *json = json_object();
     json_t *tus = json_object();
     for (size_t i = 0; i < metadata->count; i++) {
@@ -85,8 +87,9 @@ static json_t *metadata_json(const struct rh_exchange *x, const struct metadata 
     if (metadata->raw.size > 0)
         api_json_set(&tus, "upload_metadata",
                      json_stringn((const char *)metadata->raw.data, metadata->raw.size));
-    if (rh_request_single(x->request, "Upload-Concat", &concat) == RH_OK)
-        api_json_set(&tus, "upload_concat", json_stringn((const char *)concat.data, concat.size));
+    if (metadata->concat.size > 0)
+        api_json_set(&tus, "upload_concat",
+                     json_stringn((const char *)metadata->concat.data, metadata->concat.size));
     api_json_set(&json, "tus", tus);
     return json;
 }
@@ -109,8 +112,11 @@ static bool metadata_read(struct rh_exchange *x, struct rh_vault_request *reques
     enum rh_error error = api_header_find(x, "Upload-Metadata", &metadata.raw);
     if (error != RH_OK && error != RH_ERR_UNKNOWN)
         return false;
-    if (metadata.raw.size > METADATA_BYTES_MAX) {
-        api_fail(x, "header_too_large", "Upload-Metadata is larger than 16 KiB.");
+    (void)rh_request_single(x->request, "Upload-Concat", &metadata.concat); /* checked before */
+    if (metadata.raw.size > METADATA_BYTES_MAX ||
+        metadata.raw.size + metadata.concat.size > RAW_BYTES_MAX) {
+        api_fail(x, "header_too_large",
+                 "Upload-Metadata may have 16 KiB, together with Upload-Concat 24 KiB.");
         return false;
     }
     if (rh_upload_metadata_parse(metadata.raw, metadata.pairs, &metadata.count) != RH_OK ||
@@ -123,7 +129,7 @@ static bool metadata_read(struct rh_exchange *x, struct rh_vault_request *reques
     take_names(x, &metadata, request);
     if (x->fault != NULL)
         return false;
-    json_t *json = metadata_json(x, &metadata);
+    json_t *json = metadata_json(&metadata);
     request->metadata = json == NULL ? NULL : rh_json_write(json, JSON_COMPACT);
     json_decref(json);
     if (request->metadata == NULL)

@@ -38,8 +38,17 @@ async function patchWithTrailer(server, target, offset, body, trailer) {
     return answer;
 }
 
+/** HEAD, where Node's own parser of answers would give up: it takes 16 KiB. */
+async function longHead(server, target) {
+    const raw = await connect(server);
+    raw.write(`HEAD ${target} HTTP/1.1\r\nHost: ${server.host}\r\nTus-Resumable: 1.0.0\r\n\r\n`);
+    const [answer] = await raw.answers(1);
+    raw.socket.destroy();
+    return answer;
+}
+
 test('tus 1.0', async (t) => {
-    const server = await startServer(t, { args: ['--max-upload', '5000000', '--loops', '2'] });
+    const server = await startServer(t, { args: ['--max-upload', '5000000', '--loops', '2', '--max-header-bytes', '64KiB'] });
 
     await t.test('core: OPTIONS tells what is possible, without Tus-Resumable', async () => {
         const answer = await request(server, 'OPTIONS', '/files/');
@@ -164,6 +173,19 @@ test('tus 1.0', async (t) => {
         assert.equal(got.headers['content-type'], 'video/mp4');
         for (const bad of ['a b', 'a,a', 'a YQ==,,b', 'a Y', ',', 'a YQ== YQ=='])
             assert.equal((await create(server, { 'Upload-Length': '5', 'Upload-Metadata': bad })).status, 400, bad);
+    });
+
+    await t.test('creation: what HEAD could not say again is refused', async () => {
+        const value = (size) => ({ 'Upload-Metadata': `k ${'A'.repeat(size - 2)}` });
+        const at = await createOf(server, 5, value(16 * 1024 - 2));
+        assert.equal((await longHead(server, at)).headers['upload-metadata'].length, 16 * 1024 - 2);
+        assert.equal((await create(server, { 'Upload-Length': '5', ...value(16 * 1024 + 2) })).status, 431);
+        const partial = await createOf(server, 0, { 'Upload-Concat': 'partial' });
+        const many = `final;${Array(500).fill(partial).join(' ')}`;
+        assert.ok(many.length < 24 * 1024);
+        const final = await create(server, { 'Upload-Concat': many });
+        assert.equal((await longHead(server, final.path)).headers['upload-concat'], many);
+        assert.equal((await create(server, { 'Upload-Concat': many, ...value(8002) })).status, 431);
     });
 
     await t.test('creation: hostile names stay below the data directory', async () => {

@@ -29,6 +29,9 @@ static const struct request requests[] = {
                   "Upload-Metadata: filename YS5tcDQ=,filetype dmlkZW8vbXA0,flag\r\n",
      "123456789", 201, "Location"},
     {"POST", "/files/",
+     TUS "Upload-Length: 9\r\nUpload-Metadata: filename YS5tcDQ=,filetype dmlkZW8vbXA0,flag\r\n",
+     NULL, 201, "Location"},
+    {"POST", "/files/",
      TUS "Upload-Concat: final;/files/" TEST_UPLOAD " /files/" TEST_UPLOAD "\r\n", NULL, 201,
      "Location"},
     {"HEAD", "/files/" TEST_UPLOAD, TUS, NULL, 200, "Upload-Metadata"},
@@ -55,8 +58,16 @@ static uint64_t run(struct harness *h, const struct request *request, uint64_t n
     return fault_disarm();
 }
 
+static char whole[512]; /* metadata, when nothing fails */
+
 static void check(const struct harness *h, const struct request *request, uint64_t nth)
 {
+    /* What is asked of the vault leaves nothing out. */
+    const char *metadata = h->asked_metadata == NULL ? "" : h->asked_metadata;
+    if (nth == 0)
+        strcpy(whole, metadata);
+    else if (h->asked.kind == RH_REQUEST_CREATE)
+        assert_string_equal(metadata, whole);
     unsigned status = harness_status(h);
     if (status != request->status && status != 503 && status != 500)
         print_error("%s %s, allocation %u: %u\n", request->method, request->target, (unsigned)nth,
