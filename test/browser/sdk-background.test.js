@@ -18,14 +18,16 @@ const add = (page, size, seed) => page.evaluate(([bytes, from]) =>
     window.reelhaul.addFile(new File([window.noise(bytes, from)], 'x.webm', { type: 'video/webm' }),
         { videoId: `video-${from}` }), /** @type {const} */ ([size, seed]));
 
-/** The tag of the sync that the page registered. @param {import('playwright-core').Page} page @returns {Promise<string>} */
+/** The tag of the sync that the page registered.
+ * @param {import('playwright-core').Page} page @returns {Promise<string>} */
 const syncTag = (page) => page.evaluate(async () => {
     const registration = /** @type {any} */ (await navigator.serviceWorker.getRegistration('/sdk/'));
     const [tag = ''] = await registration?.sync.getTags().catch(() => []) ?? [];
     return registration?.active?.state === 'activated' ? tag : '';
 });
 
-/** Everything that is sent comes to nothing until it is let through. @param {import('./support/fake-server.js').FakeServer} server */
+/** Everything that is sent comes to nothing until it is let through.
+ * @param {import('./support/fake-server.js').FakeServer} server */
 function blocked(server) {
     server.refuse = (entry) => (entry.path.endsWith('/chunk') ? 503 : null);
     return () => { server.refuse = () => null; };
@@ -38,7 +40,8 @@ function assertArrived(server, size, seed) {
     assert.ok(upload.bytes.equals(noise(size, seed)), 'the same bytes');
 }
 
-/** The messages of the service worker, as any page of the origin hears them. @param {import('playwright-core').Page} page */
+/** The messages of the service worker, as any page of the origin hears them.
+ * @param {import('playwright-core').Page} page */
 const listen = (page) => page.evaluate(() => {
     window.heard = [];
     navigator.serviceWorker.addEventListener('message', ({ data }) => window.heard.push(data));
@@ -70,12 +73,13 @@ test('a sync event with no page open finishes what was left', async (t) => {
     await devtools.send('ServiceWorker.enable');
     const registrationId = /** @type {string} */ (await found);
     unblock();
-    await devtools.send('ServiceWorker.dispatchSyncEvent', { origin: it.origin, registrationId, tag, lastChance: false });
+    const { origin } = it;
+    await devtools.send('ServiceWorker.dispatchSyncEvent', { origin, registrationId, tag, lastChance: false });
     await until('the service worker to finish', () => it.server.byVideo('video-1')?.state === 'done', 15_000);
     assertArrived(it.server, 2_500_000, 1);
 });
 
-test('PROCESS_UPLOADS: chunks, completion and errors are told; force breaks a stale lock and nothing else does', async (t) => {
+test('PROCESS_UPLOADS: chunks, completion and errors are told, and force breaks a stale lock', async (t) => {
     const it = await stage(t);
     it.server.portal = true;
     const page = await it.page();
@@ -117,7 +121,8 @@ test('finishInBackground: a Background Fetch goes on without a page, and is veri
     const unblock = blocked(it.server);
     const page = await it.page();
     const devtools = await it.context.newCDPSession(page);
-    await devtools.send('Browser.grantPermissions', { permissions: ['backgroundFetch', 'backgroundSync'], origin: it.origin });
+    const permissions = /** @type {any} */ (['backgroundFetch', 'backgroundSync']);
+    await devtools.send('Browser.grantPermissions', { permissions, origin: it.origin });
     await open(page);
     await add(page, 9_000_000, 3);
     await until('the worker', () => syncTag(page));

@@ -98,7 +98,7 @@ test('an old and a new version side by side: the old one yields, and both pages 
     assertArrived(it.server, 1000, 5);
 });
 
-test('without Worker the page uploads, and without IndexedDB it says that a reload loses it', async (t) => {
+test('without Worker the page uploads; without IndexedDB and WebAssembly too, and it says that a reload loses it', async (t) => {
     const it = await stage(t);
     const page = await it.page();
     await page.evaluate(() => {
@@ -118,8 +118,14 @@ test('without Worker the page uploads, and without IndexedDB it says that a relo
         delete window.Worker;
         delete window.SharedWorker;
         Object.defineProperty(window, 'indexedDB', { value: undefined });
+        delete window.WebAssembly;
     });
-    await open(bare, { subject: 'bare' });
+    const told = await bare.evaluate(async () => {
+        window.reelhaul = await window.Reelhaul.open({ background: false });
+        return new Promise((resolve) => window.reelhaul.addEventListener('storage', (/** @type {any} */ e) =>
+            resolve(e.detail.message)));
+    });
+    assert.match(told, /reloading this page loses/);
     await add(bare, 1_500_000, 7);
     assert.deepEqual(await bare.evaluate(() => [window.reelhaul.hosting, window.reelhaul.stored]),
         [{ uploader: 'page', spool: 'memory', lasting: false }, false]);

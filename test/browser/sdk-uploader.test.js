@@ -111,7 +111,7 @@ test('a take under review goes up but completes only once it is accepted; a reta
 
 test('two tabs with a worker each: one uploads, and the other goes on when it dies', async (t) => {
     const it = await stage(t);
-    it.server.rate = 4_000_000;
+    it.server.rate = 2_000_000;
     const [one, two] = [await it.page(), await it.page()];
     await open(one, { host: 'dedicated' });
     await open(two, { host: 'dedicated' });

@@ -5,12 +5,22 @@
  */
 
 import { Brain, compile } from './brain.js';
+import { log } from './log.js';
 
 /** @typedef {import('./brain.js').LoadOptions} LoadOptions */
 
 /** @param {LoadOptions} [options] @returns {Promise<Brain>} */
 export async function loadBrain(options = {}) {
-    return Brain.load({ ...options, module: options.module ?? await compile() });
+    try {
+        return await Brain.load({ ...options, module: options.module ?? await compile() });
+    } catch (error) {
+        // Not a server that is away: then it is tried again.
+        const refused = typeof WebAssembly === 'undefined' || error instanceof WebAssembly.CompileError;
+        if (!refused) throw error;
+        log('warn', 'no WebAssembly here: one request at a time', error);
+        const { PlainBrain } = await import('./brain-plain.js');
+        return /** @type {any} */ (new PlainBrain(options));
+    }
 }
 
 /** @param {Brain} brain @returns {import('./types.js').Crc64} */

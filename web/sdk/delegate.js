@@ -50,7 +50,8 @@ export async function partsOf(it) {
 async function announced({ server, meta, sealed, bearer }) {
     const { sessionId, videoId, mimeType, metadata } = meta;
     const body = JSON.stringify({
-        ...(sessionId && { session_id: sessionId }), video_id: videoId, mime_type: mimeType, size: sealed.size, metadata,
+        ...(sessionId && { session_id: sessionId }), video_id: videoId, mime_type: mimeType, size: sealed.size,
+        metadata,
     });
     const made = await said({
         method: 'POST', url: `${server}/api/v1/videos/init`, body: new Blob([body]),

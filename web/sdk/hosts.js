@@ -74,7 +74,7 @@ async function inPage(serve) {
 }
 
 /** What is kept in memory alone is kept by the page: a worker would not outlive it, and could not share it. */
-const isForgetful = (/** @type {string|undefined} */ spool) =>
+export const isForgetful = (/** @type {string|undefined} */ spool) =>
     spool === 'memory' || typeof indexedDB === 'undefined';
 
 /** @param {import('./types.js').SpoolKind} [force] @returns {Promise<Place>} */

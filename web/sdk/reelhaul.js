@@ -26,7 +26,7 @@
 import { Background } from './background.js';
 import { diagnose } from './diagnose.js';
 import { FORMAT } from './format.js';
-import { startSpool, startUploader } from './hosts.js';
+import { isForgetful, startSpool, startUploader } from './hosts.js';
 import { ended, hold } from './locks.js';
 import { log, setLevel } from './log.js';
 import { nameFor, newTakeId, partitionOf } from './partition.js';
@@ -58,6 +58,11 @@ const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const METADATA_MAX = 16_000; // characters; up to four bytes each must fit the engine's 64 KiB
 /** A person waits: a server that is slower is told later. */
 const PATIENCE_MS = 5000;
+/** @type {import('./types.js').StorageTrouble} */
+const FORGETFUL = {
+    id: '', step: 'memory', save: null,
+    message: 'This browser keeps nothing: closing or reloading this page loses what is not uploaded yet.',
+};
 const SCREENS_OPEN = ['instructions', 'countdown', 'complete'];
 
 export class Reelhaul extends EventTarget {
@@ -75,8 +80,8 @@ export class Reelhaul extends EventTarget {
     /** @type {UploadSnapshot[]} */ #uploads = [];
     #seen = { epoch: 0, seq: 0 };
     #copying = 0;
+    /** Takes of this page. @type {Set<string>} */ #made = new Set();
     #resumed = false;
-    /** @type {import('./types.js').Limit} */ #limit = {};
     #held = false;
     /** @type {Screen} */ #screen = 'instructions';
     #safety = '';
@@ -91,7 +96,6 @@ export class Reelhaul extends EventTarget {
         super();
         this.#options = options;
         this.server = server;
-        this.#limit = limitOf(options.limit ?? 0);
     }
 
     /** @param {OpenOptions} [options] @returns {Promise<Reelhaul>} */
@@ -155,6 +159,7 @@ export class Reelhaul extends EventTarget {
         }));
         const meta = metaOf('recording', recorder.mimeType || mimeType, options);
         await this.#spool.ask('open', { meta, live });
+        this.#made.add(meta.rec);
         const studio = {
             spool: this.#spool,
             discard: (/** @type {string} */ id) => this.discard(id),
@@ -183,6 +188,7 @@ export class Reelhaul extends EventTarget {
     async discard(takeId) {
         const recording = this.#recordings.get(takeId);
         this.#recordings.delete(takeId);
+        this.#made.delete(takeId);
         await this.#command('discard', takeId); // written down before the lock is let go
         if (recording && recording.state !== 'discarded') await recording.discard();
         await this.#spool.ask('abandon', { rec: takeId });
@@ -202,6 +208,7 @@ export class Reelhaul extends EventTarget {
         this.#changed();
         try {
             await this.#spool.ask('open', { meta, live: false });
+            this.#made.add(meta.rec);
             await this.#spool.ask('copy', { rec: meta.rec, blob: file });
             await this.#spool.ask('seal', { rec: meta.rec, durationMs: 0 });
             const { priority, method } = options;
@@ -228,11 +235,9 @@ export class Reelhaul extends EventTarget {
     retryFailed() { this.retry(''); }
 
     /** Of all uploads together: a number of bytes per second, a share of what the link was measured to carry, or the
-     * lower of both. 0 or nothing: no limit. @param {number|import('./types.js').Limit} limit */
+     * lower of both. 0 or nothing: no limit. Kept for this partition until it is set anew. @param {number|import('./types.js').Limit} limit */
     setLimit(limit) {
-        this.#limit = limitOf(limit);
-        const { bytesPerSecond = 0, percent = 0 } = this.#limit;
-        this.#tell({ type: 'limit', bytesPerSecond, percent });
+        void this.#uploader.ask('limit', { limit: limitOf(limit) });
     }
 
     /** What comes before what: kept with the upload. @param {string} id @param {import('./types.js').Priority} priority
@@ -308,7 +313,7 @@ export class Reelhaul extends EventTarget {
     /** Closing the tab loses no byte: nothing is being recorded or copied, all is durable on this device. */
     get stored() {
         const done = (/** @type {Recording} */ r) => r.durable && r.state === 'stopped';
-        if (this.#spoolKind === 'memory' && this.#uploads.some(({ state }) => state !== 'completed')) return false;
+        if (this.#spoolKind === 'memory' && [...this.#made].some((id) => !isOver(this.get(id)))) return false;
         return this.#copying === 0 && [...this.#recordings.values()].every(done);
     }
 
@@ -357,7 +362,8 @@ export class Reelhaul extends EventTarget {
 
     async #start() {
         const { tenant = '', subject = '', logLevel = 'off', spool: force } = this.#options;
-        const partition = await partitionOf(this.server, tenant, subject);
+        const alone = isForgetful(force) ? this.#tab : ''; // nobody else could send what is here
+        const partition = await partitionOf(this.server, tenant, subject + alone);
         this.#partition = partition;
         this.#channel = new BroadcastChannel(`reelhaul:${partition}`);
         this.#channel.onmessage = ({ data }) => this.#hear(data);
@@ -379,6 +385,8 @@ export class Reelhaul extends EventTarget {
         navigator.serviceWorker?.addEventListener('message', ({ data }) => {
             if (typeof data?.type === 'string') this.#emit('background', data);
         }, { signal });
+        if (this.#options.limit !== undefined) this.setLimit(this.#options.limit);
+        if (this.#spoolKind === 'memory') setTimeout(() => this.#emit('storage', FORGETFUL)); // listeners come after open()
         void this.#command('hello');
         void this.#lookAfter();
         if (logLevel === 'off') return;
@@ -468,7 +476,6 @@ export class Reelhaul extends EventTarget {
     /** What a new leader cannot read from storage. */
     #newLeader() {
         void this.#network();
-        if (this.#limit.bytesPerSecond || this.#limit.percent) this.setLimit(this.#limit);
         if (this.#held) void this.#command('hold', true);
     }
 
@@ -516,6 +523,9 @@ export class Reelhaul extends EventTarget {
         this.dispatchEvent(new CustomEvent(type, { detail }));
     }
 }
+
+/** @param {UploadSnapshot|undefined} upload */
+const isOver = (upload) => upload?.state === 'completed' || upload?.state === 'cancelled';
 
 /** @param {UploadSnapshot} upload */
 const isUnderWay = ({ accepted, state }) => accepted && ['pending', 'uploading', 'paused'].includes(state);

@@ -162,10 +162,10 @@ export interface RecordOptions extends FileOptions {
 
 /** Detail of the event 'storage': local space ran out. Nothing was dropped; act on it. */
 export interface StorageTrouble {
-    /** the take */
+    /** the take; '' for all */
     id: string;
-    /** which rung of the ladder was reached */
-    step: 'freed' | 'persisted' | 'offer-save' | 'stopped';
+    /** which rung of the ladder was reached; memory: nothing here outlives the page */
+    step: 'freed' | 'persisted' | 'offer-save' | 'stopped' | 'memory';
     /** a sentence for people */
     message: string;
     /** the take as far as recorded, to save to disk; null where not needed */
@@ -385,6 +385,7 @@ export interface Config {
     orphans: 'accept' | 'ask';
     /** spools that were used here */
     kinds: SpoolKind[];
+    limit?: Limit;
     /** the last bearer token that a page gave, so that its uploads can be finished without it */
     bearer?: string;
     /** wall clock, ms */
@@ -392,7 +393,7 @@ export interface Config {
 }
 
 /** What the uploader is told by a page at its start. */
-export interface UploaderOptions extends Omit<Config, 'openedAt' | 'bearer'> {
+export interface UploaderOptions extends Omit<Config, 'openedAt' | 'bearer' | 'limit'> {
     /** its lock `tab:<tab>` is held while the page lives */
     tab: string;
     /** the page has an onlineCheck */

@@ -10,7 +10,8 @@
  * which nothing was heard for a minute is frozen: its lock is broken, its requests are refused by the server (writer
  * lease) and its records by the ledger.
  *
- * From the page: init {tab, port, …}, level, session-token, defer, command. To the page: here, token, online, leader.
+ * From the page: init {tab, port, …}, level, session-token, defer, limit, command.
+ * To the page: here, token, online, leader.
  * @module
  */
 
@@ -97,6 +98,7 @@ export class UploaderHost {
             case 'level': return setLevel(message.level);
             case 'session-token': return this.#mine.putToken(message.session, message.token);
             case 'defer': return this.#mine.defer(message.session);
+            case 'limit': return this.#limit(client.tab, message.limit);
             case 'command': return this.#command(client.tab, message.name, message.args);
             default: throw new TypeError(`uploader: ${type}?`);
             }
@@ -233,6 +235,13 @@ export class UploaderHost {
         return (await this.#mine.config())?.bearer ?? '';
     }
 
+    /** Kept, so that it holds for uploads without a page too. @param {string} tab
+     * @param {import('./types.js').Limit} limit */
+    async #limit(tab, limit) {
+        await this.#mine.configure({ limit });
+        await this.#command(tab, 'tell', [limitEvent(limit)]);
+    }
+
     /** What pages were told to believe, if any was. @returns {Promise<boolean|null>} */
     async #online() {
         for (const { page, asksOnline } of this.#clients) {
@@ -309,6 +318,8 @@ export class UploaderHost {
                 this.#settled();
             },
         });
+        const { limit } = await this.#mine.config() ?? {};
+        if (limit) brain.tell(limitEvent(limit));
         this.#uploader = uploader;
         this.#leading = uploader.start();
         await this.#leading;
@@ -482,6 +493,9 @@ async function engineFor(kind) {
     const [first, second] = kind === 'service' ? [kept, fresh] : [fresh, kept];
     return await first().catch(() => undefined) ?? second().catch(() => undefined);
 }
+
+/** @param {import('./types.js').Limit} limit @returns {import('./brain.js').BrainEvent} */
+const limitEvent = ({ bytesPerSecond = 0, percent = 0 }) => ({ type: 'limit', bytesPerSecond, percent });
 
 /** What another page would have done differently. @param {Config} a @param {Config} b */
 function differ(a, b) {

@@ -242,10 +242,14 @@ export class Uploader {
      * @param {{priority?: import('./brain.js').Priority, method?: import('./types.js').Method}} choice */
     async choose(rec, choice) {
         const take = this.#take(rec);
+        if (['completed', 'cancelled'].includes(this.#stateOf(take) ?? '')) {
+            throw new DOMException('this upload is over', 'InvalidStateError');
+        }
+        // One engine speaks one dialect: what it is told to leave to another one would wait for ever.
+        if (choice.method === 'tus') throw new DOMException('tus is not sent from here yet', 'NotSupportedError');
         take.row.choice = { ...take.row.choice, ...choice };
         await this.#host.ledger.putTakes([take.row]);
         if (take.added && choice.priority) this.#tell({ type: 'priority', upload: rec, priority: choice.priority });
-        if (take.added && choice.method) this.#tell({ type: 'method', upload: rec, name: choice.method });
         this.publishSoon();
         await this.#pump();
     }
@@ -432,7 +436,6 @@ export class Uploader {
         take.added = this.#tell({ type: 'added', upload, priority: choice?.priority });
         if (!take.added) return;
         if (choice?.priority) this.#tell({ type: 'priority', upload, priority: choice.priority });
-        if (choice?.method) this.#tell({ type: 'method', upload, name: choice.method });
     }
 
     /* ---- the engine ---- */

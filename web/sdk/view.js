@@ -66,7 +66,8 @@ export function view(row, snapshot, now) {
         speed: state === 'uploading' && seen ? seen.speed : 0,
         remainingMs: state === 'uploading' && seen ? seen.remaining : null,
         attempts: seen?.attempts ?? 0, error, url: row.url, local: row.local,
-        delegation: row.delegated?.id ?? '', priority: row.choice?.priority ?? 'normal', method: row.choice?.method ?? 'chunks',
+        delegation: row.delegated?.id ?? '', priority: row.choice?.priority ?? 'normal',
+        method: row.choice?.method ?? 'chunks',
     };
 }
 

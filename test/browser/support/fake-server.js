@@ -63,6 +63,12 @@ export class FakeServer {
         return this.origin;
     }
 
+    /** Gone in the midst of everything. */
+    vanish() {
+        this.down = true;
+        this.#server.closeAllConnections();
+    }
+
     async stop() {
         this.#server.closeAllConnections();
         await new Promise((resolve) => this.#server.close(resolve));
@@ -82,16 +88,13 @@ export class FakeServer {
             length: number(request, 'length'), kept: 0, writer: text(request, 'reelhaul-writer'),
             authorization: text(request, 'authorization'),
         };
+        if (path === '/health') this.checks.push(Date.now());
         if (this.down && !path.startsWith('/api/')) return void request.socket.destroy();
         if (this.portal && (path.startsWith('/api/') || path === '/health')) {
-            this.checks.push(...path === '/health' ? [Date.now()] : []);
             request.resume();
             return void answer.writeHead(200, { 'Content-Type': types.html }).end('<h1>Please sign in</h1>');
         }
-        if (path === '/health') {
-            this.checks.push(Date.now());
-            return send(answer, 200, {}, { status: 'healthy' });
-        }
+        if (path === '/health') return send(answer, 200, {}, { status: 'healthy' });
         if (!path.startsWith('/api/')) return this.#file(path, answer);
         this.log.push(entry);
         answer.on('finish', () => { entry.status = answer.statusCode; });
