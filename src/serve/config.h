@@ -26,7 +26,7 @@ struct rh_config {
     const char *token_file;
     bool enrol_open; /* RH_AUTH_TOKEN: anybody may begin a session */
     bool behind_proxy;
-    bool no_informational; /* no 104 */
+    bool no_informational;            /* no 104 */
     const char *tls_certificate_file; /* both, or both NULL: no TLS */
     const char *tls_key_file;
     const char *hosts[RH_HOSTS_MAX]; /* as said */
