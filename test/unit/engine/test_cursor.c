@@ -159,6 +159,34 @@ static void fixed_parts_end_where_they_would(void **state)
     bench_free(b);
 }
 
+/* Below what such servers take a part is as the policy says: it is meant so. */
+static void small_fixed_parts_stay_as_they_are(void **state)
+{
+    (void)state;
+    struct rh_policy p = *rh_policy_find(rh_bytes_of("never-give-up"));
+    p.part_bytes = 8 * KIB;
+    p.part_bytes_min = 4 * KIB;
+    struct bench *b = bench_of(&p, &rh_limits_default);
+    tell_added(b, "a");
+    tell_traits(b, "a", RH_TRAIT_ONE_CURSOR | RH_TRAIT_FIXED_PARTS | RH_TRAIT_SEALED_ONLY);
+    tell_kind(b, RH_EVENT_LEADER, "");
+    tell_spooled(b, "a", 0, MIB);
+    tell_sealed(b, "a", MIB);
+    struct rh_action create = *find_send(b, 0);
+    answer_create(b, &create, "R");
+    for (unsigned i = 0; i < 3; i++) {
+        struct rh_send part = find_send(b, 0)->send;
+        assert_int_equal(part.range.length, 128 * KIB);
+        tell_progress(b, part.token, 1000);
+        tell_broken(b, part.token);
+        assert_true(bench_until_send(b, 600000));
+        struct rh_action ask = *find_send(b, 0);
+        answer_list(b, &ask, 0, NULL);
+        assert_true(find_send(b, 0) != NULL || bench_until_send(b, 600000));
+    }
+    bench_free(b);
+}
+
 /* What is asked for again after it is done: not where a receipt proved it. */
 static void a_proof_needs_no_asking(void **state)
 {
@@ -222,6 +250,7 @@ int main(void)
         cmocka_unit_test(a_cursor_that_went_back_is_followed),
         cmocka_unit_test(damage_is_not_set_aside),
         cmocka_unit_test(fixed_parts_end_where_they_would),
+        cmocka_unit_test(small_fixed_parts_stay_as_they_are),
         cmocka_unit_test(a_proof_needs_no_asking),
         cmocka_unit_test(traits_are_checked_and_hold_for_one_upload),
     };

@@ -126,6 +126,21 @@ static void a_draft_answer_says_whether_it_is_complete(void **state)
     assert_int_equal(r.outcome, RH_OUTCOME_GONE_BARE);
 }
 
+static void a_request_that_has_no_room_is_refused(void **state)
+{
+    (void)state;
+    struct rh_wire_source s = {0};
+    struct rh_wire_request r;
+    struct rh_action a = sized(RH_SEND_PART, "/u/1", 30);
+    a.send.range = (struct rh_range){10, 10};
+    a.send.crc_known = true;
+    size_t whole = request(&rh_wire_resumable, &a, &s).headers.size + 4;
+    for (size_t room = 0; room < whole; room++)
+        assert_int_equal(rh_wire_request(&rh_wire_resumable, &a, &s, wire_memory, room, &r),
+                         RH_ERR_LIMIT);
+    assert_int_equal(rh_wire_request(&rh_wire_resumable, &a, &s, wire_memory, whole, &r), RH_OK);
+}
+
 /* ---- Content-Range ---- */
 
 static void chunks_are_put_where_they_belong(void **state)
@@ -280,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_draft_upload_is_made_filled_and_ended),
         cmocka_unit_test(a_draft_answer_says_whether_it_is_complete),
+        cmocka_unit_test(a_request_that_has_no_room_is_refused),
         cmocka_unit_test(chunks_are_put_where_they_belong),
         cmocka_unit_test(a_308_says_how_far_it_is),
         cmocka_unit_test(the_best_of_what_is_offered_is_picked),

@@ -246,6 +246,22 @@ static void receipts_make_more_of_it(void **state)
     assert_true(r.acks_count == 1 && r.acks[0].offset == 4 && !r.acks[0].durable);
 }
 
+/* An upload without bytes is proven by a receipt of none. */
+static void nothing_can_be_proven_too(void **state)
+{
+    (void)state;
+    static const char none[] = "offset=0, length=0, crc64=:AAAAAAAAAAA=:, durable";
+    static const uint64_t totals[] = {0, 9};
+    for (unsigned i = 0; i < 2; i++) {
+        struct rh_action a = sized(RH_SEND_FINISH, "/x", totals[i]);
+        struct rh_response r = read_answer(&rh_wire_tus, &a, 200,
+                                           HEADERS(TUS, "Upload-Offset", "0", "Upload-Length",
+                                                   i == 0 ? "0" : "9", "Reelhaul-Receipt", none));
+        assert_int_equal(r.outcome, i == 0 ? RH_OUTCOME_DONE : RH_OUTCOME_INCOMPLETE);
+        assert_int_equal(r.acks_count, i == 0);
+    }
+}
+
 static struct rh_response taken(const char *remote, uint64_t total, const char *offset)
 {
     struct rh_action a = sized(RH_SEND_PART, remote, total);
@@ -352,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_create_is_believed_with_an_address),
         cmocka_unit_test(asking_tells_where_the_cursor_stands),
         cmocka_unit_test(receipts_make_more_of_it),
+        cmocka_unit_test(nothing_can_be_proven_too),
         cmocka_unit_test(a_part_is_taken_as_far_as_the_cursor_moved),
         cmocka_unit_test(a_finish_is_confirmed),
         cmocka_unit_test(statuses_mean_what_tus_says),
