@@ -11,22 +11,6 @@
 #include "sender.h"
 #include "source.h"
 
-static void about(struct rh_event *event, enum rh_event_kind kind, const struct sim_upload *upload)
-{
-    memset(event, 0, sizeof *event);
-    event->kind = kind;
-    if (upload != NULL)
-        strcpy(event->upload, upload->name);
-}
-
-static void tell_about(struct sim *sim, struct sim_device *device, enum rh_event_kind kind,
-                       const struct sim_upload *upload)
-{
-    struct rh_event event;
-    about(&event, kind, upload);
-    sim_device_tell(sim, device, &event);
-}
-
 /* ---- recording ---- */
 
 static void tell_sealed(struct sim *sim, struct sim_device *device, struct sim_take *take)
@@ -34,7 +18,7 @@ static void tell_sealed(struct sim *sim, struct sim_device *device, struct sim_t
     struct rh_event event;
     sim_take_seal(take, sim->now_ms);
     sim_note(sim, take->upload, "sealed with %llu bytes", (unsigned long long)take->upload->size);
-    about(&event, RH_EVENT_SEALED, take->upload);
+    sim_about(&event, RH_EVENT_SEALED, take->upload);
     event.sealed.size = take->upload->size;
     event.sealed.crc64 = take->crc64;
     sim_device_tell(sim, device, &event);
@@ -60,7 +44,7 @@ bool sim_device_put_off(struct sim *sim, struct sim_device *device, sim_handler 
     return true;
 }
 
-static bool is_asleep(const struct sim *sim, const struct sim_device *device)
+bool sim_device_is_asleep(const struct sim *sim, const struct sim_device *device)
 {
     return device->asleep_until_ms > sim->now_ms;
 }
@@ -90,7 +74,7 @@ static void segment_durable(struct sim *sim, void *context, uint64_t life)
     const struct sim_segment *segment = sim_take_sync(take);
     if (segment == NULL)
         return;
-    about(&event, RH_EVENT_SPOOLED, take->upload);
+    sim_about(&event, RH_EVENT_SPOOLED, take->upload);
     event.spooled.offset = segment->offset;
     event.spooled.length = segment->length;
     event.spooled.crc64 = segment->crc64;
@@ -141,7 +125,7 @@ static void begin_take(struct sim *sim, void *context, uint64_t life)
     sim_note(sim, take->upload, "%s begins, %llu bytes planned",
              take->upload->grows ? "a recording" : "a file",
              (unsigned long long)take->upload->planned);
-    about(&event, RH_EVENT_ADDED, take->upload);
+    sim_about(&event, RH_EVENT_ADDED, take->upload);
     event.added.size = take->upload->grows ? RH_SIZE_UNKNOWN : take->upload->planned;
     sim_device_tell(sim, device, &event);
     if (device->life == life)
@@ -177,15 +161,6 @@ static void resume_takes(struct sim *sim, struct sim_device *device)
 
 /* ---- life and death ---- */
 
-/* Whatever the user did is undone. */
-static void undo_user(struct sim *sim, struct sim_device *device)
-{
-    struct rh_event event = {.kind = RH_EVENT_LIMIT};
-    sim_device_tell(sim, device, &event);
-    tell_about(sim, device, RH_EVENT_RELEASE, NULL);
-    tell_about(sim, device, RH_EVENT_RESUME, NULL);
-}
-
 static void make_lead(struct sim *sim, void *context, uint64_t life)
 {
     struct sim_tab *tab = context;
@@ -196,7 +171,7 @@ static void make_lead(struct sim *sim, void *context, uint64_t life)
     sim_tab_lead(sim, tab);
     /* In the end nothing stays paused, whatever the records say. */
     if (sim->healed && life == tab->life)
-        undo_user(sim, tab->device);
+        sim_device_undo(sim, tab->device);
 }
 
 static void start_tab(struct sim *sim, struct sim_device *device, size_t index)
@@ -265,7 +240,7 @@ static void lose_lead(struct sim *sim, void *context, uint64_t life)
 void sim_device_fight(struct sim *sim, struct sim_device *device)
 {
     struct sim_tab *leader = sim_device_leader(device);
-    if (leader == NULL || is_asleep(sim, device))
+    if (leader == NULL || sim_device_is_asleep(sim, device))
         return;
     if (!sim_fires(sim, NULL, SIM_TAB_FIGHT))
         return;
@@ -312,63 +287,6 @@ void sim_device_away(struct sim *sim, struct sim_device *device, rh_ms length_ms
     sim_in(sim, length_ms, notice_weather, device, device->life);
 }
 
-/* ---- the user ---- */
-
-static void undo_pause(struct sim *sim, void *context, uint64_t life)
-{
-    struct sim_device *device = context;
-    if (!sim->ending && life == device->life &&
-        !sim_device_put_off(sim, device, undo_pause, device, life))
-        tell_about(sim, device, RH_EVENT_RESUME, NULL);
-}
-
-static void undo_hold(struct sim *sim, void *context, uint64_t life)
-{
-    struct sim_device *device = context;
-    if (!sim->ending && life == device->life &&
-        !sim_device_put_off(sim, device, undo_hold, device, life))
-        tell_about(sim, device, RH_EVENT_RELEASE, NULL);
-}
-
-static void set_limit(struct sim *sim, struct sim_device *device)
-{
-    struct rh_event event = {.kind = RH_EVENT_LIMIT};
-    event.limit.bytes_per_s = sim_chance(sim, 300) ? 0 : (uint64_t)2000 << sim_below(sim, 12);
-    sim_device_tell(sim, device, &event);
-}
-
-void sim_device_user(struct sim *sim, struct sim_device *device, enum sim_fault what)
-{
-    struct sim_take *take = &device->spool.takes[sim_below(sim, device->spool.count)];
-    if (!take->begun || sim_device_leader(device) == NULL || is_asleep(sim, device))
-        return;
-    if (what == SIM_USER_CANCEL && (take->upload->completed || !sim_chance(sim, 300)))
-        return;
-    if (!sim_fires(sim, take->upload, what))
-        return;
-    switch (what) {
-    case SIM_USER_PAUSE:
-        tell_about(sim, device, RH_EVENT_PAUSE, take->upload);
-        sim_in(sim, sim_below(sim, 60000), undo_pause, device, device->life);
-        break;
-    case SIM_USER_RETRY:
-        tell_about(sim, device, sim_chance(sim, 300) ? RH_EVENT_RESUME : RH_EVENT_RETRY,
-                   take->upload);
-        break;
-    case SIM_USER_CANCEL:
-        take->upload->cancelled = true;
-        tell_about(sim, device, RH_EVENT_CANCEL, take->upload);
-        break;
-    case SIM_USER_LIMIT:
-        set_limit(sim, device);
-        break;
-    default:
-        tell_about(sim, device, RH_EVENT_HOLD, NULL);
-        sim_in(sim, sim_below(sim, 60000), undo_hold, device, device->life);
-        break;
-    }
-}
-
 void sim_device_rot(struct sim *sim, struct sim_device *device)
 {
     if (device->spool.count == 0)
@@ -388,7 +306,7 @@ void sim_device_rot(struct sim *sim, struct sim_device *device)
 void sim_device_weather(struct sim *sim, struct sim_device *device)
 {
     struct rh_event event = {.kind = RH_EVENT_STORAGE};
-    if (is_asleep(sim, device))
+    if (sim_device_is_asleep(sim, device))
         return; /* it is told when it wakes */
     event.storage.level = sim->weather[SIM_PRESSURE] ? RH_PRESSURE_CRITICAL : RH_PRESSURE_NONE;
     sim_device_tell(sim, device, &event);
@@ -396,7 +314,7 @@ void sim_device_weather(struct sim *sim, struct sim_device *device)
     if (sim_chance(sim, 700) || sim->healed) {
         event.kind = RH_EVENT_NETWORK;
         event.network.up = !sim->weather[SIM_NETWORK_DOWN] && device->away_until_ms <= sim->now_ms;
-        event.network.metered = false;
+        event.network.metered = sim->weather[SIM_METERED];
         sim_device_tell(sim, device, &event);
     }
 }
@@ -407,7 +325,7 @@ void sim_device_heal(struct sim *sim, struct sim_device *device)
 {
     device->crash_in = 0;
     sim_device_weather(sim, device);
-    undo_user(sim, device);
+    sim_device_undo(sim, device);
     /* Whoever lost the lead by an answer alone takes the lock anew. */
     struct sim_tab *leader = sim_device_leader(device);
     if (leader != NULL)
@@ -416,8 +334,8 @@ void sim_device_heal(struct sim *sim, struct sim_device *device)
 
 void sim_device_retry(struct sim *sim, struct sim_device *device)
 {
-    tell_about(sim, device, RH_EVENT_RESUME, NULL);
-    tell_about(sim, device, RH_EVENT_RETRY, NULL);
+    sim_device_tell_about(sim, device, RH_EVENT_RESUME, NULL);
+    sim_device_tell_about(sim, device, RH_EVENT_RETRY, NULL);
 }
 
 /* What cannot complete is not lost: every byte is in the spool, or was let go with a right. */
@@ -500,6 +418,9 @@ static void make_policy(struct sim *sim, struct sim_device *device)
     policy->part_bytes_min = policy->part_bytes_min > part ? part : part / 4;
     policy->traits |= rh_wire_traits(device->dialect, 0);
     policy->idle_ms_max = 20000;
+    strcpy(policy->method, SIM_METHOD);
+    if (sim_chance(sim, 300))
+        policy->metered = (enum rh_metered)sim_below(sim, RH_METERED_WAIT + 1);
     if (sim_chance(sim, 300))
         policy->keep = RH_KEEP_UNTIL_RECEIPT;
     if (sim->plan.rates[SIM_CUTS] != 0)

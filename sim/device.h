@@ -18,9 +18,9 @@ void sim_device_pause(struct sim *, struct sim_device *, rh_ms length_ms);
 void sim_device_away(struct sim *, struct sim_device *, rh_ms length_ms);
 void sim_device_wall_jump(struct sim *, struct sim_device *);
 bool sim_device_has_session(const struct sim_device *); /* nothing happens before that */
-/* The user does something: one of SIM_USER_*. */
 /* A bit flips in a segment of its spool. */
 void sim_device_rot(struct sim *, struct sim_device *);
+/* The user does something: one of SIM_USER_*. */
 void sim_device_user(struct sim *, struct sim_device *, enum sim_fault what);
 void sim_device_weather(struct sim *, struct sim_device *);
 void sim_device_heal(struct sim *, struct sim_device *); /* nothing is paused, somebody leads */

@@ -290,6 +290,9 @@ static void strike(struct sim *sim, enum sim_fault blow)
     case SIM_USER_RETRY:
     case SIM_USER_CANCEL:
     case SIM_USER_LIMIT:
+    case SIM_USER_SHARE:
+    case SIM_USER_PRIORITY:
+    case SIM_USER_METHOD:
     case SIM_USER_HOLD:
         sim_device_user(sim, device, blow);
         break;

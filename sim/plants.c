@@ -57,6 +57,8 @@ const struct sim_plant sim_plants[] = {
     {"too-many-parts", "two parts more than the policy allows", NULL},
     {"leak-slot", "a part that was taken keeps its slot", NULL},
     {"send-past-segment", "a part is one byte longer than what is spooled", NULL},
+    {"two-methods", "what another method sends is sent here, too", "user-method"},
+    {"metered-is-free", "nothing waits where bytes cost money", "metered"},
     /* the shell, sim/tab.c */
     {"reuse-epoch", "a tab takes the lease's number of the one before", NULL},
     {"forget-before-record", "bytes are deleted before the record is durable",

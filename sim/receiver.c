@@ -426,12 +426,18 @@ void sim_receiver_destroy(struct sim_receiver *r)
 
 /* ---- faults ---- */
 
-/* From then on nobody can tell what a look at it gives; but what it is must show. */
-static void rots(struct sim *sim, struct sim_object *object)
+/*
+ * From then on nobody can tell what a look at it gives; but what it is must show. After a restored
+ * catalog an upload's earlier object may lie in the same files.
+ */
+static void rots(struct sim *sim, const struct sim_object *object)
 {
     sim_note(sim, object->upload, "bytes at rest change");
-    object->rotten = true;
     object->upload->hopeless = true;
+    for (size_t i = 0; i < sim->check.object_count; i++) {
+        struct sim_object *other = sim->check.objects[i];
+        other->rotten = other->rotten || other->upload == object->upload;
+    }
 }
 
 /* The disk asks before a fault strikes. */

@@ -244,6 +244,18 @@ static void take_checksum(struct sim_tab *tab, const struct sim_upload *upload,
     (void)rh_engine_tell(tab->engine, &event);
 }
 
+/* One method per upload; and no bytes where they cost money and the policy waits. */
+static void check_leave(struct sim *sim, const struct sim_tab *tab, const struct sim_upload *upload,
+                        enum rh_send_kind kind)
+{
+    if (kind == RH_SEND_CANCEL)
+        return;
+    if (tab->shown[upload->index].elsewhere)
+        sim_fail(sim, upload, "sent by two methods");
+    if (tab->metered && tab->device->policy.metered == RH_METERED_WAIT)
+        sim_fail(sim, upload, "sent where bytes cost money");
+}
+
 void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *asked)
 {
     static const char *const kinds[] = {"?", "create", "ask", "part", "finish", "cancel"};
@@ -257,6 +269,7 @@ void sim_tab_send(struct sim *sim, struct sim_tab *tab, const struct rh_action *
     char lease[32];
     RH_ASSERT(take != NULL);
     struct sim_upload *upload = take->upload;
+    check_leave(sim, tab, upload, send->kind);
     sim_note(sim, upload, "tab %llu sends %s %llu+%llu as request %u, try %u",
              (unsigned long long)tab->lease_number, kinds[send->kind],
              (unsigned long long)send->range.offset, (unsigned long long)send->range.length,

@@ -15,6 +15,7 @@ struct sim_shown {
     bool known;
     enum rh_upload_state state;
     enum rh_reason reason;
+    bool elsewhere; /* another method sends it */
 };
 
 struct sim_tab {
@@ -26,6 +27,7 @@ struct sim_tab {
     struct rh_engine *engine;
     rh_ms started_ms;
     uint64_t wake_serial;
+    bool metered;   /* as it was told */
     int64_t budget; /* of actions; events from outside and time add to it */
     rh_ms budget_ms;
     struct sim_attempts attempts;
@@ -60,6 +62,15 @@ struct sim_device {
 bool sim_device_put_off(struct sim *, struct sim_device *, sim_handler *, void *context,
                         uint64_t life);
 
+bool sim_device_is_asleep(const struct sim *, const struct sim_device *);
+
+/* ---- user.c ---- */
+/* How the simulator's senders send; SIM_METHOD_OTHER is nobody's. */
+#define SIM_METHOD       "chunks"
+#define SIM_METHOD_OTHER "tus"
+/* Whatever the user did is undone. */
+void sim_device_undo(struct sim *, struct sim_device *);
+
 /* ---- tab.c ---- */
 void sim_tab_start(struct sim *, struct sim_tab *);
 void sim_tab_stop(struct sim *, struct sim_tab *);
@@ -67,8 +78,12 @@ bool sim_tab_tell(struct sim *, struct sim_tab *, struct rh_event *);
 rh_ms sim_tab_mono_ms(const struct sim_tab *);
 void sim_tab_lead(struct sim *, struct sim_tab *);
 struct sim_tab *sim_device_leader(struct sim_device *);
+/* An event of that kind about an upload, or about none (NULL). */
+void sim_about(struct rh_event *, enum rh_event_kind, const struct sim_upload *);
 /* To every tab that runs. */
 void sim_device_tell(struct sim *, struct sim_device *, struct rh_event *);
+void sim_device_tell_about(struct sim *, struct sim_device *, enum rh_event_kind,
+                           const struct sim_upload *);
 bool sim_device_is_sequential(const struct sim_device *);
 
 /* ---- send.c ---- */

@@ -58,6 +58,7 @@ enum sim_fault {
     SIM_READ_FAILS,   /* EIO on read */
     SIM_DISK_SLOW,    /* jobs take long */
     SIM_CATALOG_SLOW, /* commits take long */
+    SIM_METERED,      /* bytes cost money on the senders' network */
     SIM_PRESSURE,     /* the senders' spools are nearly full */
     SIM_SPOOL_FULL,   /* ENOSPC in the senders' spools */
     /* blows */
@@ -81,9 +82,12 @@ enum sim_fault {
     SIM_USER_PAUSE,
     SIM_USER_RETRY,
     SIM_USER_CANCEL,
-    SIM_USER_LIMIT, /* of the pace */
-    SIM_USER_HOLD,  /* the shell holds uploading (hybrid mode) */
-    SIM_SPOOL_ROT,  /* a bit flips at rest on a sender's disk */
+    SIM_USER_LIMIT,    /* of the pace */
+    SIM_USER_SHARE,    /* a share of the measured uplink */
+    SIM_USER_PRIORITY, /* of an upload, at any moment */
+    SIM_USER_METHOD,   /* another method shall send it, and later this one again */
+    SIM_USER_HOLD,     /* the shell holds uploading (hybrid mode) */
+    SIM_SPOOL_ROT,     /* a bit flips at rest on a sender's disk */
     /* regimes */
     SIM_UNSYNCED_LOST, /* power loss takes unsynced bytes, whole or torn at sectors */
     SIM_NAMES_LOST,    /* power loss takes names and renames that were not synced */

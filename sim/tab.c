@@ -123,7 +123,7 @@ static void notice(struct sim *sim, struct sim_tab *tab, const struct rh_action 
         return;
     bool completes =
         now->state == RH_UPLOAD_COMPLETED && (!shown->known || shown->state != RH_UPLOAD_COMPLETED);
-    *shown = (struct sim_shown){true, now->state, now->reason};
+    *shown = (struct sim_shown){true, now->state, now->reason, shown->elsewhere};
     sim_note(sim, upload, "tab %llu shows %s, reason %d, acked %llu",
              (unsigned long long)tab->lease_number, states[now->state], now->reason,
              (unsigned long long)now->acked_bytes);
@@ -197,6 +197,16 @@ static void earn(struct sim_tab *tab, const struct rh_event *event)
         tab->budget = BUDGET_MAX;
 }
 
+/* What the engine took in decides what it may send. */
+static void remember(struct sim *sim, struct sim_tab *tab, const struct rh_event *event)
+{
+    if (event->kind == RH_EVENT_NETWORK)
+        tab->metered = event->network.metered;
+    if (event->kind == RH_EVENT_METHOD)
+        tab->shown[sim_upload_named(sim, event->upload)->index].elsewhere =
+            strcmp(event->method.name, SIM_METHOD) != 0;
+}
+
 bool sim_tab_tell(struct sim *sim, struct sim_tab *tab, struct rh_event *event)
 {
     struct rh_action action;
@@ -206,6 +216,8 @@ bool sim_tab_tell(struct sim *sim, struct sim_tab *tab, struct rh_event *event)
     event->wall_ms = sim_wall_ms(sim) + device->wall_skew_ms;
     sim_attempts_told(sim, tab, event);
     enum rh_error error = rh_engine_tell(tab->engine, event);
+    if (error == RH_OK)
+        remember(sim, tab, event);
     earn(tab, event);
     while (!sim->failed && tab->life == life && rh_engine_next(tab->engine, &action)) {
         if (device->crash_in > 0 && --device->crash_in == 0 && !sim->healed) {
@@ -218,6 +230,22 @@ bool sim_tab_tell(struct sim *sim, struct sim_tab *tab, struct rh_event *event)
         obey(sim, tab, &action);
     }
     return error == RH_OK;
+}
+
+void sim_about(struct rh_event *event, enum rh_event_kind kind, const struct sim_upload *upload)
+{
+    memset(event, 0, sizeof *event);
+    event->kind = kind;
+    if (upload != NULL)
+        strcpy(event->upload, upload->name);
+}
+
+void sim_device_tell_about(struct sim *sim, struct sim_device *device, enum rh_event_kind kind,
+                           const struct sim_upload *upload)
+{
+    struct rh_event event;
+    sim_about(&event, kind, upload);
+    sim_device_tell(sim, device, &event);
 }
 
 void sim_device_tell(struct sim *sim, struct sim_device *device, struct rh_event *event)
@@ -292,6 +320,7 @@ void sim_tab_start(struct sim *sim, struct sim_tab *tab)
     tab->started_ms = sim->now_ms;
     tab->budget = BUDGET_MAX;
     tab->budget_ms = sim->now_ms;
+    tab->metered = false;
     memset(tab->shown, 0, sizeof tab->shown);
     memset(&tab->attempts, 0, sizeof tab->attempts);
     sim_note(sim, NULL, "device %zu: tab %llu starts", device->index,
