@@ -54,10 +54,14 @@ bool rh_cursor_admit(struct rh_vault *v, struct rh_op *op)
     return true;
 }
 
-/* Whether the body fits; notes a total that it declares. */
-static enum rh_reply_code judge_plan(struct rh_vault *v, struct rh_op *op, const char **message)
+/*
+ * Whether the body fits. A total that it declares is the upload's once all of the body is there, and
+ * right: what was cut or changed on its way may say a wrong one, and that would stand for ever.
+ */
+static enum rh_reply_code judge_plan(const struct rh_vault *v, struct rh_op *op,
+                                     const char **message)
 {
-    struct rh_upload *u = op->upload;
+    const struct rh_upload *u = op->upload;
     const struct rh_vault_request *request = op->request;
     uint64_t cursor = rh_cursor_of(u);
     uint64_t max = v->limits.upload_bytes_max;
@@ -84,10 +88,7 @@ static enum rh_reply_code judge_plan(struct rh_vault *v, struct rh_op *op, const
         *message = "this lies beyond the end of the upload";
         return RH_REPLY_OUT_OF_RANGE;
     }
-    if (u->row.state == RH_UPLOAD_OPEN && total != u->row.total) {
-        u->row.total = total;
-        rh_commit_row(v, u);
-    }
+    op->total = total;
     return RH_REPLY_OK;
 }
 
@@ -108,8 +109,8 @@ bool rh_cursor_plan(struct rh_vault *v, struct rh_op *op)
         return false;
     }
     uint64_t length = request->length;
-    if (length == RH_SIZE_UNKNOWN && u->row.total != RH_SIZE_UNKNOWN)
-        length = u->row.total - cursor;
+    if (length == RH_SIZE_UNKNOWN && op->total != RH_SIZE_UNKNOWN)
+        length = op->total - cursor;
     if (length > 0)
         op->grant.spans[op->grant.span_count++] =
             (struct rh_grant_span){.offset = cursor, .length = length};
@@ -218,8 +219,14 @@ bool rh_cursor_ended(struct rh_op *op)
 void rh_cursor_settled(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_upload *u = op->upload;
-    if (op->request->final && op->keep && op->code == RH_REPLY_OK)
+    bool whole = u->row.geometry == RH_GEOMETRY_CURSOR && op->keep && op->code == RH_REPLY_OK;
+    if (op->request->final && whole)
         u->ended = true;
+    if (whole && u->row.state == RH_UPLOAD_OPEN && u->row.total == RH_SIZE_UNKNOWN &&
+        op->total != RH_SIZE_UNKNOWN) {
+        u->row.total = op->total;
+        rh_commit_row(v, u);
+    }
     rh_wake_all(v, &u->checkpoint_waiters, RH_OK);
 }
 

@@ -201,6 +201,7 @@ struct rh_op {
     bool sofar_answers;        /* the piece being made durable does */
     bool end_waits;            /* the last report came meanwhile */
     uint64_t taken;            /* bytes in these reports */
+    uint64_t total;            /* as this body declares it, or the upload's */
     struct rh_interval sofar;  /* came after the piece that is being made durable */
     struct rh_interval piece;
     struct rh_waiter sofar_waiter;

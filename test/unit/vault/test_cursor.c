@@ -330,6 +330,25 @@ static void a_verified_body_counts_whole_or_not_at_all(void **state)
     assert_object(&f->w, f->id, bytes, 1000);
 }
 
+/* What was cut or changed on its way may say another end than there is. */
+static void a_body_that_is_not_whole_sets_no_total(void **state)
+{
+    struct fixture *f = *state;
+    make(f, RH_SIZE_UNKNOWN);
+    for (unsigned verified = 0; verified < 2; verified++) {
+        struct rh_vault_request *request = append_of(f, 0, 600);
+        request->verified = verified;
+        request->final = true;
+        uint64_t op = ask(&f->w, request);
+        body(&f->w, op, bytes, 0, verified ? RH_WRITTEN_MISMATCH : RH_WRITTEN_BROKEN);
+        assert_int_equal(answer(&f->w, op)->upload.total, RH_SIZE_UNKNOWN);
+    }
+    struct rh_vault_request *request = append_of(f, 0, 1000);
+    request->final = true;
+    assert_int_equal(append(f, request, 1000)->upload.state, RH_UPLOAD_DONE);
+    assert_object(&f->w, f->id, bytes, 1000);
+}
+
 static void a_declared_crc_is_compared(void **state)
 {
     struct fixture *f = *state;
@@ -743,6 +762,7 @@ int main(void)
         T(a_finished_one_says_where_it_stands),
         T(a_broken_body_keeps_what_came),
         T(a_verified_body_counts_whole_or_not_at_all),
+        T(a_body_that_is_not_whole_sets_no_total),
         T(a_declared_crc_is_compared),
         T(ranges_are_refused),
         T(the_newest_writer_wins_with_every_byte),
