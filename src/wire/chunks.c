@@ -116,7 +116,8 @@ static enum rh_outcome goes_on(struct rh_wire_reply *reply)
     struct rh_response *r = &reply->response;
     const struct rh_send *send = &reply->send;
     uint64_t end = reply->offset_seen ? reply->offset : 0;
-    if (reply->receipt_bad)
+    /* With a Location it is a redirection: a login page's, or another server's. */
+    if (reply->receipt_bad || reply->place[0] != 0)
         return RH_OUTCOME_MALFORMED;
     if (send->kind == RH_SEND_PART)
         return rh_wire_cursor_part(reply, end);
@@ -142,7 +143,7 @@ static enum rh_outcome chunks_success(struct rh_wire_reply *reply)
     if (!whole)
         return RH_OUTCOME_MALFORMED;
     rh_wire_cursor_acks(reply, 0, send->total);
-    return RH_OUTCOME_DONE;
+    return rh_wire_finishing(reply) ? RH_OUTCOME_OK : RH_OUTCOME_DONE;
 }
 
 static enum rh_outcome chunks_failure(struct rh_wire_reply *reply)

@@ -76,6 +76,12 @@ void rh_wire_field_digest(struct rh_wire_writer *w, const struct rh_send *send)
 
 /* ---- answers ---- */
 
+bool rh_wire_finishing(const struct rh_wire_reply *reply)
+{
+    enum rh_remote_state state = reply->response.remote_state;
+    return state == RH_REMOTE_OPEN || state == RH_REMOTE_FINISHING;
+}
+
 /* Whether the place can be an upload's: nothing with a scheme but http, no user name, no mark of
  * ours, and not the shorthand for another host. */
 static bool place_fits(struct rh_bytes place)

@@ -76,6 +76,8 @@ void rh_wire_field_digest(struct rh_wire_writer *w, const struct rh_send *send);
 /* Upload-Offset, Upload-Length, Location. True: it was one of them. */
 bool rh_wire_cursor_header(struct rh_wire_reply *reply, struct rh_bytes name,
                            struct rh_bytes value);
+/* A server of ours has every byte, but has not made one object of them yet. */
+bool rh_wire_finishing(const struct rh_wire_reply *reply);
 /* The upload's name from Location, for the answer to a create. */
 enum rh_outcome rh_wire_created(struct rh_wire_reply *reply, bool deferred);
 /* The server has the bytes up to `end`, asked for, or those of this part: one ack, the receipt's

@@ -99,7 +99,7 @@ static enum rh_outcome told_cursor(struct rh_wire_reply *reply)
         return RH_OUTCOME_DIFFERENT_BYTES;
     rh_wire_cursor_acks(reply, 0, reply->offset);
     reply->response.listed = true;
-    return reply->complete ? RH_OUTCOME_DONE : RH_OUTCOME_OK;
+    return reply->complete && !rh_wire_finishing(reply) ? RH_OUTCOME_DONE : RH_OUTCOME_OK;
 }
 
 static enum rh_outcome taken(struct rh_wire_reply *reply)
@@ -110,7 +110,7 @@ static enum rh_outcome taken(struct rh_wire_reply *reply)
     if (!reply->complete_seen)
         return RH_OUTCOME_MALFORMED;
     enum rh_outcome outcome = rh_wire_cursor_part(reply, end);
-    if (outcome != RH_OUTCOME_OK || !reply->complete)
+    if (outcome != RH_OUTCOME_OK || !reply->complete || rh_wire_finishing(reply))
         return outcome;
     return send->final && end == send->total ? RH_OUTCOME_DONE : RH_OUTCOME_SUPERSEDED;
 }
@@ -122,7 +122,7 @@ static enum rh_outcome finished(struct rh_wire_reply *reply)
     if (!reply->complete)
         return RH_OUTCOME_INCOMPLETE;
     rh_wire_cursor_acks(reply, 0, reply->send.total);
-    return RH_OUTCOME_DONE;
+    return rh_wire_finishing(reply) ? RH_OUTCOME_OK : RH_OUTCOME_DONE;
 }
 
 static enum rh_outcome success(struct rh_wire_reply *reply)

@@ -122,7 +122,8 @@ static enum rh_outcome told_cursor(struct rh_wire_reply *reply)
         return RH_OUTCOME_DIFFERENT_BYTES; /* not what was begun */
     rh_wire_cursor_acks(reply, 0, at);
     r->listed = true;
-    return reply->length_seen && at == reply->length ? RH_OUTCOME_DONE : RH_OUTCOME_OK;
+    bool done = reply->length_seen && at == reply->length && !rh_wire_finishing(reply);
+    return done ? RH_OUTCOME_DONE : RH_OUTCOME_OK;
 }
 
 static enum rh_outcome taken(struct rh_wire_reply *reply)
@@ -132,7 +133,8 @@ static enum rh_outcome taken(struct rh_wire_reply *reply)
         return RH_OUTCOME_MALFORMED;
     enum rh_outcome outcome = rh_wire_cursor_part(reply, reply->offset);
     bool all = send->total != RH_SIZE_UNKNOWN && reply->offset == send->total;
-    return outcome == RH_OUTCOME_OK && all && !rh_wire_deferred(send) ? RH_OUTCOME_DONE : outcome;
+    bool done = all && !rh_wire_deferred(send) && !rh_wire_finishing(reply);
+    return outcome == RH_OUTCOME_OK && done ? RH_OUTCOME_DONE : outcome;
 }
 
 static enum rh_outcome finished(struct rh_wire_reply *reply)
@@ -142,7 +144,8 @@ static enum rh_outcome finished(struct rh_wire_reply *reply)
         reply->length = reply->send.total;
     }
     enum rh_outcome outcome = told_cursor(reply);
-    return outcome == RH_OUTCOME_OK ? RH_OUTCOME_INCOMPLETE : outcome;
+    bool all = reply->offset == reply->send.total;
+    return outcome == RH_OUTCOME_OK && !all ? RH_OUTCOME_INCOMPLETE : outcome;
 }
 
 static enum rh_outcome tus_success(struct rh_wire_reply *reply)

@@ -141,6 +141,21 @@ static void a_request_that_has_no_room_is_refused(void **state)
     assert_int_equal(rh_wire_request(&rh_wire_resumable, &a, &s, wire_memory, whole, &r), RH_OK);
 }
 
+static void a_draft_upload_that_is_finished_still_is_not_done(void **state)
+{
+    (void)state;
+    struct rh_action a = sized(RH_SEND_PART, "/u/1", 150);
+    a.send.range = (struct rh_range){100, 50};
+    a.send.final = true;
+    for (enum rh_send_kind kind = RH_SEND_ASK; kind <= RH_SEND_FINISH; kind++) {
+        a.send.kind = kind;
+        struct rh_response r = read_answer(&rh_wire_resumable, &a, 200,
+                                           HEADERS("Upload-Offset", "150", "Upload-Complete", "?1",
+                                                   "Reelhaul-State", "finishing"));
+        assert_int_equal(r.outcome, RH_OUTCOME_OK);
+    }
+}
+
 /* ---- Content-Range ---- */
 
 static void chunks_are_put_where_they_belong(void **state)
@@ -197,6 +212,29 @@ static struct rh_response put(enum rh_send_kind kind, uint16_t status, bool fina
     a.send.final = final;
     return read_answer(&rh_wire_chunks, &a, status,
                        HEADERS(range == NULL ? "X" : "Range", range == NULL ? "" : range));
+}
+
+static void a_redirection_is_no_308_of_an_upload(void **state)
+{
+    (void)state;
+    for (enum rh_send_kind kind = RH_SEND_CREATE; kind <= RH_SEND_FINISH; kind++) {
+        struct rh_action a = sized(kind, "/u/1", 1000);
+        a.send.range = (struct rh_range){500, 250};
+        struct rh_response r =
+            read_answer(&rh_wire_chunks, &a, 308, HEADERS("Location", "https://portal.example/"));
+        assert_int_equal(r.outcome, RH_OUTCOME_MALFORMED);
+    }
+}
+
+static void a_put_that_is_finished_still_is_not_done(void **state)
+{
+    (void)state;
+    struct rh_action a = sized(RH_SEND_PART, "/u/1", 750);
+    a.send.range = (struct rh_range){500, 250};
+    a.send.final = true;
+    struct rh_response r =
+        read_answer(&rh_wire_chunks, &a, 200, HEADERS("Reelhaul-State", "finishing"));
+    assert_int_equal(r.outcome, RH_OUTCOME_OK);
 }
 
 static void a_308_says_how_far_it_is(void **state)
@@ -296,7 +334,10 @@ int main(void)
         cmocka_unit_test(a_draft_upload_is_made_filled_and_ended),
         cmocka_unit_test(a_draft_answer_says_whether_it_is_complete),
         cmocka_unit_test(a_request_that_has_no_room_is_refused),
+        cmocka_unit_test(a_draft_upload_that_is_finished_still_is_not_done),
         cmocka_unit_test(chunks_are_put_where_they_belong),
+        cmocka_unit_test(a_redirection_is_no_308_of_an_upload),
+        cmocka_unit_test(a_put_that_is_finished_still_is_not_done),
         cmocka_unit_test(a_308_says_how_far_it_is),
         cmocka_unit_test(the_best_of_what_is_offered_is_picked),
         cmocka_unit_test(all_go_by_their_names),

@@ -302,6 +302,31 @@ static void a_finish_is_confirmed(void **state)
     assert_int_equal(read_answer(&rh_wire_tus, &a, 204, NULL).outcome, RH_OUTCOME_OK);
 }
 
+/* Sealing takes its time, or failed for now: what is only received must not be let go. */
+static void what_a_server_still_finishes_is_not_done(void **state)
+{
+    static const char *const states[] = {"finishing", "open", "done"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        enum rh_outcome wanted = i == 2 ? RH_OUTCOME_DONE : RH_OUTCOME_OK;
+        struct rh_action a = sized(RH_SEND_PART, "/x", 150);
+        a.send.range = (struct rh_range){100, 50};
+        struct rh_response r =
+            read_answer(&rh_wire_tus, &a, 204,
+                        HEADERS(TUS, "Upload-Offset", "150", "Reelhaul-State", states[i]));
+        assert_int_equal(r.outcome, wanted);
+        for (enum rh_send_kind kind = RH_SEND_ASK; kind <= RH_SEND_FINISH; kind++) {
+            if (kind == RH_SEND_PART)
+                continue;
+            a = sized(kind, "/x", 150);
+            r = read_answer(&rh_wire_tus, &a, 200,
+                            HEADERS(TUS, "Upload-Offset", "150", "Upload-Length", "150",
+                                    "Reelhaul-State", states[i]));
+            assert_int_equal(r.outcome, wanted);
+        }
+    }
+}
+
 static enum rh_outcome failed(enum rh_send_kind kind, const char *remote, uint16_t status, bool tus)
 {
     struct rh_action a = sized(kind, remote, 9);
@@ -371,6 +396,7 @@ int main(void)
         cmocka_unit_test(nothing_can_be_proven_too),
         cmocka_unit_test(a_part_is_taken_as_far_as_the_cursor_moved),
         cmocka_unit_test(a_finish_is_confirmed),
+        cmocka_unit_test(what_a_server_still_finishes_is_not_done),
         cmocka_unit_test(statuses_mean_what_tus_says),
         cmocka_unit_test(it_needs_what_the_server_cannot_do),
     };
