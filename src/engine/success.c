@@ -263,6 +263,14 @@ static bool succeeded(enum rh_outcome outcome)
     return outcome == RH_OUTCOME_OK || outcome == RH_OUTCOME_DONE;
 }
 
+/* "Done" of somebody who does not say which server it is, where the server that began it did: a
+ * page of somebody between, and no word of its own. */
+static bool is_hollow(const struct rh_upload *u, const struct rh_response *response)
+{
+    return response->outcome == RH_OUTCOME_DONE && u->generation[0] != 0 &&
+           response->generation[0] == 0;
+}
+
 void rh_outcome_response(struct rh_engine *engine, const struct rh_response *response)
 {
     struct rh_request *r = rh_request_of(engine, response->token);
@@ -279,6 +287,10 @@ void rh_outcome_response(struct rh_engine *engine, const struct rh_response *res
     if (!succeeded(response->outcome)) {
         note_generation(engine, u, response); /* a refusal tells it as well */
         rh_outcome_failed(engine, r, response->outcome, response);
+        return;
+    }
+    if (is_hollow(u, response)) {
+        rh_outcome_failed(engine, r, RH_OUTCOME_MALFORMED, response);
         return;
     }
     u->remote_state = response->remote_state;

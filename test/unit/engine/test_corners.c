@@ -466,6 +466,27 @@ static void an_upload_of_no_generation_is_not_distrusted(void **state)
     bench_free(b);
 }
 
+/* A portal's page says 200 to everything. */
+static void done_of_somebody_else_is_not_believed(void **state)
+{
+    (void)state;
+    struct rh_policy p = policy_of("never-give-up", 0);
+    struct bench *b = bench_with(&p, 16);
+    start(b, "a", 2000, 1000);
+    struct rh_action send = next_send(b);
+    struct rh_event event = response_to(&send, RH_OUTCOME_OK);
+    strcpy(event.response.generation, "g1");
+    bench_tell(b, event);
+    for (unsigned said = 0; said < 2; said++) {
+        send = next_send(b);
+        event = response_to(&send, RH_OUTCOME_DONE);
+        strcpy(event.response.generation, said ? "g1" : "");
+        bench_tell(b, event);
+        assert_int_equal(look(b, "a").state == RH_UPLOAD_COMPLETED, said);
+    }
+    bench_free(b);
+}
+
 /* Bytes that never fit their checksum step aside where retries have no end, however they count. */
 static void damage_for_good_steps_aside(void **state)
 {
@@ -518,6 +539,7 @@ int main(void)
         cmocka_unit_test(a_cancel_of_one_who_lost_the_lead_leaves_it_to_the_next),
         cmocka_unit_test(ends_are_ends),
         cmocka_unit_test(an_upload_of_no_generation_is_not_distrusted),
+        cmocka_unit_test(done_of_somebody_else_is_not_believed),
         cmocka_unit_test(damage_for_good_steps_aside),
     };
     return cmocka_run_group_tests_name("corners", tests, NULL, NULL);
