@@ -40,10 +40,17 @@ static struct sim_object *object_of(struct sim *sim, const char *id, const char 
     return object;
 }
 
+const struct sim_upload *sim_check_upload_of(struct sim *sim, const char *id, const char *name)
+{
+    const struct sim_object *object = find(sim, id);
+    return object == NULL ? sim_upload_named(sim, name) : object->upload;
+}
+
 void sim_check_seen(struct sim *sim, const char *id, const char *name)
 {
     const struct sim_object *object = object_of(sim, id, name);
-    if (object != NULL && strcmp(object->upload->name, name) != 0)
+    const struct sim_upload *upload = sim_upload_named(sim, name); /* NULL: not a name of ours */
+    if (object != NULL && upload != NULL && object->upload != upload)
         sim_fail(sim, object->upload, "promise 3: its id names %s too", name);
 }
 
@@ -150,6 +157,7 @@ void sim_check_said(struct sim *sim, const struct sim_said *said)
         return;
     }
     if (said->has_receipt) {
+        object->kept = object->kept || said->kept;
         const struct rh_range *range = &said->receipt;
         vouch(sim, object, range->offset, range->length, "a receipt");
         if (!sim->failed &&
@@ -348,12 +356,15 @@ void sim_check_end(struct sim *sim)
     for (size_t i = 0; i < sim->upload_count && !sim->failed; i++) {
         struct sim_upload *upload = &sim->uploads[i];
         size_t done = 0;
-        size_t count = sim_receiver_named(sim, upload->name, &done);
+        size_t count = sim_receiver_named(sim, upload, &done);
         /* Two tabs that fight may each have made a session of its own. */
         if (upload->cancelled || (upload->makes_session && done > 0) ||
             (upload->hopeless && !upload->completed))
             continue;
-        if (done != 1 || count != 1)
+        /* A create whose answer was lost leaves one that is empty, and whole if nothing is whole.
+         */
+        bool fine = upload->nameless ? done > 0 : done == 1 && count == 1;
+        if (!fine)
             sim_fail(sim, upload, "invariant 2: %zu uploads of that name are there, %zu are done",
                      count, done);
     }

@@ -24,6 +24,7 @@ struct sim_upload {
     uint64_t size;       /* once sealed */
     uint64_t part_bytes; /* geometry of chunks */
     bool makes_session;  /* the engine makes one for it */
+    bool nameless;       /* each create makes another one at the receiver */
     bool begun;
     rh_ms begun_ms;
     rh_ms sealed_ms;
@@ -41,6 +42,7 @@ struct sim_object {
     struct sim_ranges acked; /* what the receiver vouched for */
     bool deleting;           /* somebody asked for its deletion */
     bool done;
+    bool kept;          /* its bytes were promised to stay until it is whole */
     bool rotten;        /* its bytes changed at rest */
     uint64_t lease_max; /* of the number of the only lease, among successful writes */
     uint64_t received;  /* bytes that it last said to have */
@@ -66,6 +68,7 @@ struct sim_said {
     uint64_t crc64; /* done: of the whole */
     bool by_chunks;
     bool has_receipt;
+    bool kept; /* the receipt says that its bytes stay until the upload completes */
     struct rh_range receipt;
     uint64_t receipt_crc64;
     const struct rh_range *durable;
@@ -80,6 +83,8 @@ void sim_check_said(struct sim *, const struct sim_said *);
 /* 1: a head that leaves the receiver says nothing that no reply said. */
 void sim_check_head(struct sim *, const char *head);
 /* A row of that id and name is there. */
+/* Whose the receiver's upload of this id and name is; NULL: nobody's that is known. */
+const struct sim_upload *sim_check_upload_of(struct sim *, const char *id, const char *name);
 void sim_check_seen(struct sim *, const char *id, const char *name);
 /* 4: an answer has told the sender that this range is durable. */
 void sim_check_heard(struct sim *, const struct sim_upload *, uint64_t offset, uint64_t length);

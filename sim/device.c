@@ -405,18 +405,32 @@ static void fit_cuts(const struct sim *sim, struct rh_policy *policy)
         policy->part_bytes_min = policy->part_bytes;
 }
 
+/* Videos and forms, as browsers send; and what other people's clients speak. */
+static const struct rh_wire_dialect *pick_dialect(struct sim *sim)
+{
+    uint64_t kind = sim_below(sim, 1000);
+    if (kind < 220)
+        return &rh_wire_form;
+    if (kind < 400)
+        return &rh_wire_tus;
+    if (kind < 490)
+        return &rh_wire_resumable;
+    if (kind < 530)
+        return &rh_wire_resumable6;
+    return kind < 580 ? &rh_wire_chunks : &rh_wire_videos;
+}
+
 static void make_policy(struct sim *sim, struct sim_device *device)
 {
     uint32_t part = 4096u << sim_below(sim, 6);
-    bool form = sim_chance(sim, 250);
-    device->dialect = form ? &rh_wire_form : &rh_wire_videos;
+    device->dialect = pick_dialect(sim);
     device->policy = rh_policies[sim_below(sim, rh_policies_count)];
-    if (form && sim_chance(sim, 600))
+    if (device->dialect == &rh_wire_form && sim_chance(sim, 600))
         device->policy = *rh_policy_find(rh_bytes_of("form"));
     struct rh_policy *policy = &device->policy;
     policy->part_bytes = part;
     policy->part_bytes_min = policy->part_bytes_min > part ? part : part / 4;
-    policy->traits |= rh_wire_traits(device->dialect, 0);
+    policy->traits |= rh_wire_traits(device->dialect, SIM_ABILITIES);
     policy->idle_ms_max = 20000;
     strcpy(policy->method, SIM_METHOD);
     if (sim_chance(sim, 300))
@@ -443,6 +457,7 @@ static void make_upload(struct sim *sim, struct sim_device *device)
     upload->bytes = sim_source(upload->index);
     upload->part_bytes = device->policy.part_bytes;
     upload->makes_session = device->makes_sessions;
+    upload->nameless = sim_device_has_cursor(device);
     upload->grows = sim_chance(sim, 600);
     if (kind < 5)
         upload->planned = 0;

@@ -278,14 +278,14 @@ size_t sim_receiver_expired(const struct sim *sim)
     return count;
 }
 
-size_t sim_receiver_named(struct sim *sim, const char *name, size_t *done_count)
+size_t sim_receiver_named(struct sim *sim, const struct sim_upload *upload, size_t *done_count)
 {
     const struct rh_catalog *catalog = sim->receiver->catalog;
     size_t count = 0;
     *done_count = 0;
     for (size_t i = 0; i < rh_catalog_model_upload_count(catalog); i++) {
         const struct rh_upload_row *row = &rh_catalog_model_upload_at(catalog, i)->row;
-        if (strcmp(row->name, name) != 0 || row->state > RH_UPLOAD_DONE)
+        if (row->state > RH_UPLOAD_DONE || sim_check_upload_of(sim, row->id, row->name) != upload)
             continue;
         count++;
         *done_count += row->state == RH_UPLOAD_DONE;

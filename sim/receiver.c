@@ -216,6 +216,7 @@ static void check_reply(struct sim_receiver *r, const struct rh_vault_reply *rep
         .crc64 = view->crc64,
         .by_chunks = view->geometry == RH_GEOMETRY_CHUNKS,
         .has_receipt = reply->has_receipt,
+        .kept = reply->upload.geometry != RH_GEOMETRY_CURSOR,
         .receipt = {reply->receipt.offset, reply->receipt.length},
         .receipt_crc64 = reply->receipt.crc64,
         .durable = durable,

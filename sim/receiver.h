@@ -59,7 +59,7 @@ bool sim_receiver_flip(struct sim *, const struct sim_object *);
 void sim_receiver_look_again(struct sim *);
 /* Nobody waits for it, and nothing of it is under way or open. `why` says what is. */
 bool sim_receiver_idle(const struct sim *, const char **why);
-/* How many rows that live carry this name; and how many of them are done. */
-size_t sim_receiver_named(struct sim *, const char *name, size_t *done_count);
+/* How many rows that live are this upload's; and how many of them are done. */
+size_t sim_receiver_named(struct sim *, const struct sim_upload *, size_t *done_count);
 
 #endif

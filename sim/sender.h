@@ -8,6 +8,7 @@
 #include "spool.h"
 
 #define SIM_TABS        2
+#define SIM_ABILITIES   (RH_WIRE_CAN_DEFER | RH_WIRE_CAN_DELETE | RH_WIRE_CAN_CRC64)
 #define SIM_WRITERS_MAX 256 /* numbers of a lease that are told apart */
 
 /* What a tab shows of an upload. */
@@ -84,6 +85,8 @@ void sim_about(struct rh_event *, enum rh_event_kind, const struct sim_upload *)
 void sim_device_tell(struct sim *, struct sim_device *, struct rh_event *);
 void sim_device_tell_about(struct sim *, struct sim_device *, enum rh_event_kind,
                            const struct sim_upload *);
+/* Does it speak a dialect whose uploads have no names, but addresses and one cursor each? */
+bool sim_device_has_cursor(const struct sim_device *);
 bool sim_device_is_sequential(const struct sim_device *);
 
 /* ---- send.c ---- */

@@ -35,6 +35,11 @@ struct sim_tab *sim_device_leader(struct sim_device *device)
     return NULL;
 }
 
+bool sim_device_has_cursor(const struct sim_device *device)
+{
+    return (rh_wire_traits(device->dialect, SIM_ABILITIES) & RH_TRAIT_ONE_CURSOR) != 0;
+}
+
 bool sim_device_is_sequential(const struct sim_device *device)
 {
     return strcmp(device->policy.name, "sequential") == 0;
