@@ -98,7 +98,7 @@ test('an old and a new version side by side: the old one yields, and both pages 
     assertArrived(it.server, 1000, 5);
 });
 
-test('without Worker the page uploads; without IndexedDB and WebAssembly too, and it says that a reload loses it', async (t) => {
+test('the page uploads without Worker, and without IndexedDB and WebAssembly, and says what a reload loses', async (t) => {
     const it = await stage(t);
     const page = await it.page();
     await page.evaluate(() => {

@@ -206,7 +206,8 @@ export class PlainBrain {
             Object.assign(headers, {
                 'Content-Type': 'application/octet-stream', 'Reelhaul-Upload': remote,
                 'Reelhaul-Offset': String(offset), 'Reelhaul-Length': String(length),
-                'Reelhaul-Crc64': field(action.crc64 ?? crc ?? 0n), ...(total !== null && { 'Reelhaul-Total': String(total) }),
+                'Reelhaul-Crc64': field(action.crc64 ?? crc ?? 0n),
+                ...(total !== null && { 'Reelhaul-Total': String(total) }),
             });
             return { method: 'POST', path: `${path}chunk`, headers, body: { kind: 'range', offset, length } };
         }
@@ -260,9 +261,9 @@ export class PlainBrain {
         for (const [, offset, length] of [...list.matchAll(/\((\d+) (\d+)\)/g), ...receipt ? [receipt] : []]) {
             it.durable.push({ offset: Number(offset), length: Number(length) });
         }
-        const size = it.sealed?.size ?? Infinity;
-        const missing = gaps(it.durable, Math.min(size, Number.MAX_SAFE_INTEGER)).reduce((sum, [a, b]) => sum + b - a, 0);
-        const acked = Math.max(0, Math.min(size, Number.MAX_SAFE_INTEGER) - missing);
+        const size = it.sealed?.size ?? Number.MAX_SAFE_INTEGER;
+        const missing = gaps(it.durable, size).reduce((sum, [from, to]) => sum + to - from, 0);
+        const acked = Math.max(0, size - missing);
         this.#show(it, { acked, sent: acked, attempts: 0 });
         if (said.get('Reelhaul-State') !== 'done') return;
         this.#end(it, 'completed', 'none');
@@ -287,7 +288,8 @@ export class PlainBrain {
         for (const it of this.#uploads.values()) it.retryAt = 0;
     }
 
-    /** @param {Upload} it @param {'completed'|'failed'|'cancelled'} state @param {import('./brain.js').Reason} reason */
+    /** @param {Upload} it @param {'completed'|'failed'|'cancelled'} state
+     * @param {import('./brain.js').Reason} reason */
     #end(it, state, reason) {
         this.#show(it, { state, reason });
     }

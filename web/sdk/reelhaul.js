@@ -235,7 +235,8 @@ export class Reelhaul extends EventTarget {
     retryFailed() { this.retry(''); }
 
     /** Of all uploads together: a number of bytes per second, a share of what the link was measured to carry, or the
-     * lower of both. 0 or nothing: no limit. Kept for this partition until it is set anew. @param {number|import('./types.js').Limit} limit */
+     * lower of both. 0 or nothing: no limit. Kept for this partition until it is set anew.
+     * @param {number|import('./types.js').Limit} limit */
     setLimit(limit) {
         void this.#uploader.ask('limit', { limit: limitOf(limit) });
     }
@@ -343,6 +344,11 @@ export class Reelhaul extends EventTarget {
         return diagnose({
             server: this.server, lock: `uploader:${this.#partition}`, spool: this.#spoolKind,
             ping: () => this.#command('hello'), token: getToken ? () => getToken(subject) : null,
+            host: this.#place?.kind ?? '', connection: this.#connection,
+            background: async () => {
+                await this.#background?.prepare();
+                return this.#background?.ready ?? null;
+            },
         });
     }
 
@@ -386,7 +392,8 @@ export class Reelhaul extends EventTarget {
             if (typeof data?.type === 'string') this.#emit('background', data);
         }, { signal });
         if (this.#options.limit !== undefined) this.setLimit(this.#options.limit);
-        if (this.#spoolKind === 'memory') setTimeout(() => this.#emit('storage', FORGETFUL)); // listeners come after open()
+        // Listeners come after open().
+        if (this.#spoolKind === 'memory') setTimeout(() => this.#emit('storage', FORGETFUL));
         void this.#command('hello');
         void this.#lookAfter();
         if (logLevel === 'off') return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chromium as people have it: nothing is attached to it, because an attached DevTools lets workers live longer. Tabs are
- * opened, looked at and closed over HTTP.
+ * Chromium as people have it: nothing is attached to it, because an attached DevTools lets workers live longer.
+ * Tabs are opened, looked at and closed over HTTP.
  */
 import { spawn } from 'node:child_process';
 import { dropProfile, newProfile } from './browser.js';
@@ -33,7 +33,8 @@ export async function rawBrowser(t) {
         process.off('exit', kill);
         await dropProfile(profile);
     });
-    const ask = async (path, method = 'GET') => (await fetch(`http://127.0.0.1:${port}/json${path}`, { method })).text();
+    const ask = async (path, method = 'GET') =>
+        (await fetch(`http://127.0.0.1:${port}/json${path}`, { method })).text();
     return {
         /** @param {string} url @returns {Promise<string>} the tab's id */
         open: async (url) => JSON.parse(await ask(`/new?${encodeURIComponent(url)}`, 'PUT')).id,
