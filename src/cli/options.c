@@ -145,8 +145,9 @@ static bool read_to(struct reading *r)
     const char *host = strstr(r->value, "://");
     bool http = strncmp(r->value, "http://", 7) == 0 || strncmp(r->value, "https://", 8) == 0;
     size_t origin = host == NULL ? 0 : (size_t)(host - r->value) + 3 + strcspn(host + 3, "/?");
-    if (!http || host[3] == '\0' || strpbrk(r->value, " \t\r\n#") != NULL ||
-        memchr(r->value, '@', origin) != NULL || r->value[origin] == '?')
+    if (host == NULL || !http || host[3] == '\0' || host[3] == '/' ||
+        strpbrk(r->value, " \t\r\n#") != NULL || memchr(r->value, '@', origin) != NULL ||
+        r->value[origin] == '?')
         return complain(r, "not an address. Give http:// or https://, a host, and no user name, as "
                            "in https://rec.example.org.");
     if (strlen(r->value) > 2000)

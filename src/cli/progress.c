@@ -13,6 +13,7 @@
 #define TERMINAL_MS 250
 #define PLAIN_MS    5000
 #define JSON_MS     500
+#define BAR_CELLS   20
 #define SECONDS_MAX ((unsigned long long)9999 * 3600)
 
 /* ---- words ---- */
@@ -275,8 +276,22 @@ static struct sum sum_of(struct rh_item *const *items, size_t count)
     return sum;
 }
 
-static void line_of(const struct sum *sum, char *out, size_t cap)
+/* "[#####-----] ". One that grows has no end to be measured by. */
+static void bar_of(const struct sum *sum, unsigned percent, char out[BAR_CELLS + 4])
 {
+    out[0] = '\0';
+    if (sum->grows)
+        return;
+    size_t full = (size_t)percent * BAR_CELLS / 100;
+    out[0] = '[';
+    for (size_t i = 0; i < BAR_CELLS; i++)
+        out[1 + i] = i < full ? '#' : '-';
+    memcpy(out + 1 + BAR_CELLS, "] ", 3);
+}
+
+static void line_of(const struct sum *sum, bool bar, char *out, size_t cap)
+{
+    char cells[BAR_CELLS + 4] = "";
     char sent[24];
     char total[24];
     char bytes[24];
@@ -293,8 +308,10 @@ static void line_of(const struct sum *sum, char *out, size_t cap)
     rh_show_time(sum->remaining_ms, time);
     if (sum->remaining_ms != RH_MS_NEVER)
         (void)snprintf(left, sizeof left, "  %s left", time);
-    (void)snprintf(out, cap, "%3u %%  %s of %s%s%s%s  %zu of %zu  %.40s", percent, sent, total,
-                   sum->grows ? " so far" : "", speed, left, sum->over, sum->count,
+    if (bar)
+        bar_of(sum, percent, cells);
+    (void)snprintf(out, cap, "%s%3u %%  %s of %s%s%s%s  %zu of %zu  %.40s", cells, percent, sent,
+                   total, sum->grows ? " so far" : "", speed, left, sum->over, sum->count,
                    sum->current == NULL ? "" : sum->current->entry->shown);
 }
 
@@ -316,7 +333,7 @@ void rh_progress_tick(struct rh_progress *progress, struct rh_item *const *items
     struct sum sum = sum_of(items, count);
     if (sum.current == NULL)
         return;
-    line_of(&sum, line, sizeof line);
+    line_of(&sum, progress->terminal, line, sizeof line);
     if (progress->terminal)
         fprintf(stderr, "\r\033[K%s", line);
     else

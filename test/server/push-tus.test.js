@@ -86,15 +86,15 @@ test('standard input grows over tus and the draft', async (t) => {
 test('both killed in the middle: they go on where the cursor stands', async (t) => {
     for (const protocol of ['tus', 'resumable', 'chunks']) {
         const place = await stage(t);
-        const bytes = makeBytes(8 * MIB);
+        const bytes = makeBytes(12 * MIB);
         const start = () => startServer(t, { port: place.port, data: place.data });
-        let args = [...place.flags(protocol), '--limit', '4M', fileOf(place.folder, 'both.webm', bytes)];
+        let args = [...place.flags(protocol), '--limit', '3M', fileOf(place.folder, 'both.webm', bytes)];
         for (const mark of [1, 4]) {
             const server = await start();
             const sending = startPush(t, args);
             await sending.event((event) => event.acked >= mark * MIB);
             await Promise.all([sending.kill(), server.stop('SIGKILL')]);
-            args = [...place.again(), '--limit', '4M'];
+            args = [...place.again(), '--limit', '3M'];
         }
         await start();
         const last = await push(t, place.again());
@@ -211,14 +211,14 @@ test('@tus/server: both killed in the middle', async (t) => {
     const place = await stage(t);
     const directory = path.join(place.folder, 'theirs');
     const start = () => startPeer(t, { port: place.port, directory });
-    const bytes = makeBytes(8 * MIB);
-    let args = [...place.flags('tus', `${place.url}/files`), '--limit', '4M', fileOf(place.folder, 'both.webm', bytes)];
+    const bytes = makeBytes(12 * MIB);
+    let args = [...place.flags('tus', `${place.url}/files`), '--limit', '3M', fileOf(place.folder, 'both.webm', bytes)];
     for (const mark of [1, 4]) {
         const peer = await start();
         const sending = startPush(t, args);
         await sending.event((event) => event.acked >= mark * MIB);
         await Promise.all([sending.kill(), peer.kill()]);
-        args = [...place.again(), '--limit', '4M'];
+        args = [...place.again(), '--limit', '3M'];
     }
     await start();
     await push(t, place.again(), { status: 6 });

@@ -89,6 +89,7 @@ static void what_is_refused(void **state)
         "--to http://user@x",
         "--to http://",
         "--to x",
+        "--to http:///x",
         "--session abc",
         "--name ..",
         "--name a b c",
