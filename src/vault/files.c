@@ -63,10 +63,17 @@ bool rh_data_is_absent(int number)
     return number == ENOENT || number == ENOTDIR || number == ELOOP;
 }
 
-bool rh_data_exists(int root, const char *path)
+enum rh_error rh_data_find(int root, const char *path, bool *is_there)
 {
     struct stat status;
-    return fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0 || !rh_data_is_absent(errno);
+    *is_there = fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    return *is_there || rh_data_is_absent(errno) ? RH_OK : rh_data_error(errno);
+}
+
+bool rh_data_exists(int root, const char *path)
+{
+    bool is_there;
+    return rh_data_find(root, path, &is_there) != RH_OK || is_there;
 }
 
 enum rh_error rh_data_sync_directory(int root, const char *path)

@@ -21,8 +21,10 @@ enum rh_error rh_data_write_all(int fd, const void *data, size_t size, uint64_t 
 /* As many bytes as there are, at most `size`; -1: errno says why. */
 ssize_t rh_data_read_all(int fd, void *data, size_t size, uint64_t offset);
 
-/* As anything; a link is not followed. Also where that cannot be told: what is done with it then
- * fails for the same reason, while "it is not there" would be believed. */
+/* As anything; a link is not followed. An error: that cannot be told. */
+enum rh_error rh_data_find(int root, const char *path, bool *is_there);
+/* Also where that cannot be told: what is done with it then fails for the same reason, while "it is
+ * not there" would be believed. */
 bool rh_data_exists(int root, const char *path);
 
 /* Whether an errno says that there is no such file; any other leaves that open. */

@@ -38,9 +38,10 @@ static bool has_entries(int root, const char *path)
     DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     bool found = false;
     if (directory == NULL) {
+        found = !rh_data_is_absent(errno); /* perhaps */
         if (fd >= 0)
             close(fd);
-        return false;
+        return found;
     }
     for (const struct dirent *entry; !found && (entry = readdir(directory)) != NULL;)
         found = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
@@ -259,8 +260,9 @@ enum rh_error rh_generation_open(struct rh_catalog **out, const char *directory,
     opening->why = why_damaged;
     if (root < 0)
         return RH_ERR_IO;
-    enum rh_error error = RH_OK;
-    bool is_new = !rh_data_exists(root, RH_CATALOG_FILE);
+    bool is_there;
+    enum rh_error error = rh_data_find(root, RH_CATALOG_FILE, &is_there);
+    bool is_new = error == RH_OK && !is_there; /* or it would be made */
     if (is_new && has_remains(root)) {
         opening->why = why_gone;
         error = RH_ERR_UNKNOWN;
