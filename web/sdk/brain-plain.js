@@ -85,7 +85,10 @@ export class PlainBrain {
     /** @param {BrainEvent & {upload: string}} event */
     #told(event) {
         if (event.type === 'added' && !this.#uploads.has(event.upload)) {
-            this.#uploads.set(event.upload, fresh(event.upload));
+            const it = fresh(event.upload);
+            it.remote = event.remote ?? '';
+            it.doubt = it.remote !== '';
+            this.#uploads.set(event.upload, it);
         }
         const all = [...this.#uploads.values()];
         for (const it of event.upload === '' ? all : all.filter(({ upload }) => upload === event.upload)) {

@@ -42,11 +42,12 @@ const SLICES_MAX = 64;
 /**
  * What can be told. Any event may carry `now` (monotonic ms) and `wall` (ms since 1970); else the
  * clocks are read.
+ * `remote` is for an engine without records (brain-plain.js).
  * `upload` is the local id, at most 64 bytes; for pause, resume and retry '' means all uploads.
  * @typedef {(
  *   | {type: 'wake'|'leader_lost'|'hold'|'release'|'token'}
  *   | {type: 'network', up: boolean, metered?: boolean}
- *   | {type: 'added', upload: string, size?: number|null, priority?: Priority}
+ *   | {type: 'added', upload: string, size?: number|null, priority?: Priority, remote?: string}
  *   | {type: 'spooled', upload: string, offset: number, length: number, crc64: bigint}
  *   | {type: 'sealed', upload: string, size: number, crc64: bigint}
  *   | {type: 'source_lost'|'pause'|'resume'|'cancel'|'retry'|'remove', upload: string}

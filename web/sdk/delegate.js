@@ -14,6 +14,7 @@ const PART_BYTES = 4 << 20;
 
 /** @typedef {object} Subject
  * @property {string} server
+ * @property {string} remote the server's id of it, '' where there is none yet
  * @property {import('./types.js').Meta} meta
  * @property {{size: number, crc64: bigint}} sealed
  * @property {Segment[]} segments
@@ -46,8 +47,17 @@ export async function partsOf(it) {
     return parts;
 }
 
-/** @param {Subject} it @returns {Promise<any>} the server's view of it */
-async function announced({ server, meta, sealed, bearer }) {
+/** An upload without a session is known by its id alone: to announce it twice makes two.
+ * @param {Subject} it @returns {Promise<any>} the server's view of it */
+async function announced(it) {
+    const id = it.remote || await initiated(it);
+    return said({
+        method: 'GET', url: `${it.server}/api/v1/videos/${id}`, body: null, headers: bearing(it),
+    });
+}
+
+/** @param {Subject} it @returns {Promise<string>} the upload's id */
+async function initiated({ server, meta, sealed, bearer }) {
     const { sessionId, videoId, mimeType, metadata } = meta;
     const body = JSON.stringify({
         ...(sessionId && { session_id: sessionId }), video_id: videoId, mime_type: mimeType, size: sealed.size,
@@ -57,9 +67,7 @@ async function announced({ server, meta, sealed, bearer }) {
         method: 'POST', url: `${server}/api/v1/videos/init`, body: new Blob([body]),
         headers: { ...bearing({ bearer }), 'Content-Type': 'application/json' },
     });
-    return said({
-        method: 'GET', url: `${server}/api/v1/videos/${made.upload_id}`, body: null, headers: bearing({ bearer }),
-    });
+    return made.upload_id;
 }
 
 /** @param {{method: string, url: string, headers: Record<string, string>, body: Blob|null}} request

@@ -268,7 +268,7 @@ export class Uploader {
             const sealed = /** @type {{size: number, crc64: bigint}} */ (take.sealed);
             const refusal = await this.#announcer.introduce(meta.sessionId);
             const parts = refusal ? [] : await partsOf({
-                server, meta, sealed, segments, brain, bearer: await ledger.token(meta.sessionId) || this.#bearer,
+                server, meta, sealed, segments, brain, remote: take.row.uploadId, bearer: await ledger.token(meta.sessionId) || this.#bearer,
                 blob: (offset, length) => spool.blob(rec, segments, offset, length),
             }).catch((error) => {
                 log('warn', 'not delegated', rec, error);
@@ -299,7 +299,8 @@ export class Uploader {
 
     /** @param {Take} take */
     #isDelegable(take) {
-        const { accepted, discarded, delegated, choice } = take.row;
+        const { accepted, discarded, delegated, choice, uploadId, meta } = take.row;
+        if (!uploadId && !meta.sessionId) return false; // the engine could not find it again
         const snapshot = take.snapshot ?? take.row.last;
         if (!accepted || discarded || delegated || !take.sealed || take.trouble) return false;
         if (choice?.method === 'tus' || snapshot?.reason === 'user') return false;
@@ -433,7 +434,7 @@ export class Uploader {
     /** @param {Take} take */
     #adds(take) {
         const { rec: upload, choice } = take.row;
-        take.added = this.#tell({ type: 'added', upload, priority: choice?.priority });
+        take.added = this.#tell({ type: 'added', upload, priority: choice?.priority, remote: take.row.uploadId });
         if (!take.added) return;
         if (choice?.priority) this.#tell({ type: 'priority', upload, priority: choice.priority });
     }

@@ -153,7 +153,7 @@ export class FakeServer {
     /** @param {any} body @param {import('node:http').ServerResponse} answer */
     #init(body, answer) {
         const old = [...this.uploads.values()]
-            .find((it) => it.video === body.video_id && it.session === (body.session_id ?? ''));
+            .find((it) => body.session_id && it.video === body.video_id && it.session === body.session_id);
         if (old) return this.#say(old, 200, answer);
         if (body.session_id && !this.sessions.has(body.session_id)) {
             return send(answer, 404, { 'Reelhaul-Error': 'unknown_session' }, {});
