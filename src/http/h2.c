@@ -312,11 +312,17 @@ static nghttp2_session *make_session(struct rh_h2 *h2)
         nghttp2_option_set_no_auto_window_update(options, 1);
         nghttp2_option_set_no_closed_streams(options, 1);
         nghttp2_option_set_max_outbound_ack(options, 100);
+        /* Connections here have few answers, so remembering their headers is not worth the memory.
+         */
+        nghttp2_option_set_max_deflate_dynamic_table_size(options, 0);
 #ifdef RH_NGHTTP2_COUNTS_CONTINUATIONS
         /* It counts pieces of input, too: a client whose packets are small would be refused. */
         nghttp2_option_set_max_continuations(options, 1000);
 #endif
-        if (nghttp2_session_server_new2(&session, calls, h2, options) != 0)
+        nghttp2_mem memory = rh_h2_memory(h2);
+
+        /* Its functions and their context are copied. */
+        if (nghttp2_session_server_new3(&session, calls, h2, options, &memory) != 0)
             session = NULL;
     }
     nghttp2_option_del(options);

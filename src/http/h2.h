@@ -29,6 +29,8 @@
 #define RH_H2_WINDOW_FIRST      (256 * 1024)      /* of a stream */
 #define RH_H2_WINDOW_LARGE      (4 * 1024 * 1024) /* of a stream that is being consumed */
 #define RH_H2_WINDOW_CONNECTION (16 * 1024 * 1024)
+/* Headers that a connection remembers of requests; of answers none. Uploads have few heads. */
+#define RH_H2_TABLE_BYTES       1024
 #define RH_H2_CONTINUATIONS_MAX 7
 /* Streams that end before they were answered: at once, and in the long run. */
 #define RH_H2_RESETS_MAX   200

@@ -44,7 +44,16 @@ struct rh_h2 {
     struct rh_h2_stream *gathering;
     uint8_t *gathered;
     size_t gathered_size;
+    /* One large block of nghttp2's, in pages of its own (h2_memory.c). */
+    void *pages;
+    size_t pages_size;
 };
+
+/* ---- h2_memory.c ---- */
+
+#define RH_H2_PAGES_MIN ((size_t)16 * 1024)
+
+nghttp2_mem rh_h2_memory(struct rh_h2 *h2);
 
 /* ---- h2_head.c ---- */
 

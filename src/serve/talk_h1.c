@@ -7,7 +7,7 @@
 #include "serve/connection.h"
 
 /* Reads that may be followed by waiting: what is not taken has to be copied. */
-#define READ_BYTES_SHORT ((size_t)16 * 1024)
+#define READ_BYTES_SHORT ((size_t)4 * 1024)
 /* What trailers may add to a head, besides its headers. */
 #define TRAILER_BYTES ((size_t)1024)
 #define TRAILERS      ((size_t)8)

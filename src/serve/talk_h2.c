@@ -18,7 +18,7 @@
 #include "http/h2.h"
 #include "serve/log.h"
 
-#define READ_BYTES_SHORT   ((size_t)16 * 1024)
+#define READ_BYTES_SHORT   ((size_t)4 * 1024)
 #define HELD_BYTES_MAX     ((size_t)256 * 1024) /* of a connection, then it is not read from */
 #define HELD_BYTES_ALL_MAX ((size_t)64 * 1024 * 1024) /* of a loop: likewise */
 /* Room for a frame, in what is sent at once. */
@@ -31,7 +31,9 @@ struct rh_talk_h2 {
     struct rh_list calls; /* struct h2_call */
     size_t call_count;
     size_t held_bytes;
+    bool takes;  /* content came lately and was taken: more is welcome */
     bool broken; /* nothing more is taken */
+    bool leaves; /* all was said, our side has ended */
     rh_ms idle_end_ms;
     rh_ms write_end_ms; /* while the socket is full */
 };
@@ -143,6 +145,7 @@ static void feed(struct h2_call *h)
 
     RH_ASSERT(taken > 0 || rh_exchange_want(h->call.exchange) != RH_WANT_BODY);
     h->held_at += taken;
+    h->connection->h2->takes = true;
     h->call.body_bytes += taken;
     count_held(h, taken, 0);
     rh_h2_consume(h->connection->h2->h2, h->stream, taken);
@@ -256,11 +259,14 @@ static void on_content(void *context, struct rh_h2_stream *stream, struct rh_byt
     }
     if (h->held == NULL && rh_exchange_want(h->call.exchange) == RH_WANT_BODY) {
         taken = rh_exchange_body(h->call.exchange, content.data, content.size);
+        c->h2->takes = true;
         h->call.body_bytes += taken;
         rh_h2_consume(c->h2->h2, stream, taken);
     }
     content.data += taken;
     content.size -= taken;
+    if (content.size > 0)
+        c->h2->takes = false;
     if (content.size > 0 && !hold(h, content)) {
         rh_h2_consume(c->h2->h2, stream, content.size);
         rh_h2_reset(c->h2->h2, stream);
@@ -361,6 +367,26 @@ static bool pump(struct rh_connection *c)
     return false;
 }
 
+/*
+ * All was said. What the client still sends is thrown away, or the last frames would be lost with
+ * it; calls that the vault is busy with are seen to their end meanwhile.
+ */
+static void leave(struct rh_connection *c)
+{
+    struct rh_talk_h2 *talk = c->h2;
+
+    talk->leaves = talk->broken = true;
+    talk->idle_end_ms = c->loop->now_ms + RH_LINGER_MS_MAX;
+    RH_LIST_EACH_SAFE(it, &talk->calls)
+    {
+        struct h2_call *h = RH_LIST_ENTRY(it, struct h2_call, link);
+
+        if (!h->gone)
+            lose_call(h, RH_ERR_CLOSED);
+    }
+    rh_transport_end(&c->transport);
+}
+
 /* After anything that may have changed something. */
 static void settle(struct rh_connection *c)
 {
@@ -371,13 +397,11 @@ static void settle(struct rh_connection *c)
             rh_connection_end(c);
         return;
     }
-    if (!pump(c))
+    if (!talk->leaves && !pump(c))
         return;
-    if (!rh_transport_is_full(&c->transport) && rh_h2_is_over(talk->h2)) {
-        if (talk->call_count > 0) {
-            rh_connection_lose(c);
-            return;
-        }
+    if (!talk->leaves && !rh_transport_is_full(&c->transport) && rh_h2_is_over(talk->h2))
+        leave(c);
+    if (talk->leaves && talk->call_count == 0) {
         rh_talk_h2_end(c);
         rh_connection_close(c, !c->loop->cutting);
     }
@@ -398,6 +422,8 @@ uint32_t rh_talk_h2_events(const struct rh_connection *c)
         held >= HELD_BYTES_MAX || (held > 0 && c->loop->held_bytes >= HELD_BYTES_ALL_MAX);
     bool writing = rh_transport_is_full(&c->transport) || rh_h2_wants_send(talk->h2);
 
+    if (talk->leaves)
+        return EPOLLIN;
     return (is_held || talk->broken ? 0 : EPOLLIN) | (writing ? EPOLLOUT : 0);
 }
 
@@ -455,7 +481,8 @@ void rh_talk_h2_run(struct rh_connection *c)
 
 size_t rh_talk_h2_read_size(const struct rh_connection *c)
 {
-    if (c->h2->call_count == 0)
+    /* What comes before anybody can take it has to be held. */
+    if (!c->h2->takes)
         return READ_BYTES_SHORT;
     return c->transport.tls != NULL ? RH_CIPHER_BYTES : RH_LOOP_READ_BYTES;
 }
@@ -549,7 +576,8 @@ void rh_talk_h2_tick(struct rh_connection *c)
     }
     if (c->transport.fd < 0)
         return;
-    if (rh_transport_is_full(&c->transport) && now_ms >= talk->write_end_ms) {
+    if ((rh_transport_is_full(&c->transport) && now_ms >= talk->write_end_ms) ||
+        (talk->leaves && now_ms >= talk->idle_end_ms)) {
         rh_connection_lose(c);
         return;
     }
