@@ -63,7 +63,7 @@ static enum rh_error keep(struct rh_transport *t, const uint8_t *data, size_t si
 
     if (all == NULL)
         return RH_ERR_CLOSED;
-    if (waits > 0)
+    if (t->unsent != NULL)
         memcpy(all, t->unsent + t->unsent_at, waits);
     memcpy(all + waits, data, size);
     free(t->unsent);
