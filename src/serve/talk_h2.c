@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A call's content goes to its exchange as it comes. Where the exchange waits for the vault the
- * content is held, and when a connection holds much, it is not read from: the vault answers soon,
- * and whatever the client sends meanwhile costs only its own kernel memory.
- */
 #include "serve/talk_h2.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "base/list.h"
-#include "http/h2.h"
+#include "serve/h2_call.h"
 #include "serve/log.h"
 
 #define READ_BYTES_SHORT   ((size_t)4 * 1024)
@@ -26,193 +19,13 @@
 /* So that one fast reader does not keep the loop from the others. */
 #define TURN_BYTES_MAX ((size_t)2 * 1024 * 1024)
 
-struct rh_talk_h2 {
-    struct rh_h2 *h2;
-    struct rh_list calls; /* struct h2_call */
-    size_t call_count;
-    size_t held_bytes;
-    bool takes;  /* content came lately and was taken: more is welcome */
-    bool broken; /* nothing more is taken */
-    bool leaves; /* all was said, our side has ended */
-    rh_ms idle_end_ms;
-    rh_ms write_end_ms; /* while the socket is full */
-};
-
-struct h2_call {
-    struct rh_list link;
-    struct rh_call call;
-    struct rh_connection *connection;
-    struct rh_h2_stream *stream;
-    bool gone; /* the stream is; the exchange may still owe the vault something */
-    bool content_over;
-    bool responding;
-    bool continue_sent;
-    uint8_t *held; /* content that came and was not taken */
-    size_t held_at;
-    size_t held_size;
-    rh_ms deadline_ms;
-    const struct rh_response *response;
-    uint64_t read_at;
-};
-
-/* ---- content that waits ---- */
-
-static void count_held(struct h2_call *h, size_t before, size_t after)
-{
-    struct rh_connection *c = h->connection;
-
-    c->h2->held_bytes += after - before;
-    c->loop->held_bytes += after - before;
-}
-
-static bool hold(struct h2_call *h, struct rh_bytes content)
-{
-    size_t waits = h->held_size - h->held_at;
-    uint8_t *all = malloc(waits + content.size);
-
-    if (all == NULL)
-        return false;
-    if (waits > 0)
-        memcpy(all, h->held + h->held_at, waits);
-    memcpy(all + waits, content.data, content.size);
-    free(h->held);
-    count_held(h, waits, waits + content.size);
-    h->held = all;
-    h->held_at = 0;
-    h->held_size = waits + content.size;
-    return true;
-}
-
-static void drop_held(struct h2_call *h)
-{
-    size_t waits = h->held_size - h->held_at;
-
-    rh_h2_consume(h->connection->h2->h2, h->stream, waits);
-    count_held(h, waits, 0);
-    free(h->held);
-    h->held = NULL;
-    h->held_at = h->held_size = 0;
-}
-
-/* ---- calls ---- */
-
-static void finish(struct h2_call *h, const char *note)
-{
-    struct rh_talk_h2 *talk = h->connection->h2;
-
-    drop_held(h);
-    rh_list_remove(&h->link);
-    talk->call_count--;
-    if (talk->call_count == 0)
-        talk->idle_end_ms = h->call.loop->now_ms + h->call.loop->shell->config->idle_timeout_ms;
-    rh_call_finish(&h->call, note);
-    rh_h2_stream_free(h->stream);
-    free(h);
-}
-
-static void wait_for_client(struct h2_call *h)
-{
-    struct rh_loop *loop = h->call.loop;
-
-    h->deadline_ms = loop->now_ms + loop->shell->config->read_timeout_ms;
-    /* The answer is settled: it must not wait long for a client that waits for it. */
-    if (!h->responding && rh_exchange_is_answered(h->call.exchange))
-        h->deadline_ms = loop->now_ms + RH_SETTLED_MS_MAX;
-}
-
-static void respond(struct h2_call *h, const struct rh_response *response)
-{
-    struct rh_talk_h2 *talk = h->connection->h2;
-    bool head_only = h->stream->request.method_id == RH_METHOD_HEAD;
-
-    h->responding = true;
-    h->response = response;
-    drop_held(h);
-    wait_for_client(h);
-    if (response != NULL &&
-        rh_h2_respond(talk->h2, h->stream, response, time(NULL), head_only) == RH_OK)
-        return;
-    rh_serve_say(RH_LOG_ERROR, "an answer's head could not be written");
-    h->call.status = 500;
-    rh_h2_reset(talk->h2, h->stream);
-}
-
-/* Feeds content that waits. */
-static void feed(struct h2_call *h)
-{
-    size_t taken =
-        rh_exchange_body(h->call.exchange, h->held + h->held_at, h->held_size - h->held_at);
-
-    RH_ASSERT(taken > 0 || rh_exchange_want(h->call.exchange) != RH_WANT_BODY);
-    h->held_at += taken;
-    h->connection->h2->takes = true;
-    h->call.body_bytes += taken;
-    count_held(h, taken, 0);
-    rh_h2_consume(h->connection->h2->h2, h->stream, taken);
-    if (h->held_at == h->held_size)
-        drop_held(h);
-}
-
-/* One step of what the exchange wants of its body; false: it has to come first. */
-static bool step_body(struct h2_call *h)
-{
-    if (h->held != NULL) {
-        feed(h);
-    } else if (h->content_over) {
-        h->call.body_ended = true;
-        rh_exchange_body_end(h->call.exchange);
-    } else if (h->gone) {
-        rh_call_break(&h->call, RH_ERR_CLOSED);
-    } else if (h->call.loop->cutting) {
-        rh_call_break(&h->call, RH_ERR_AGAIN);
-    } else {
-        wait_for_client(h);
-        if (h->stream->request.expect_continue && !h->continue_sent && h->call.body_bytes == 0)
-            (void)rh_h2_inform(h->connection->h2->h2, h->stream, 100, NULL, 0);
-        h->continue_sent = true;
-        return false;
-    }
-    return true;
-}
-
-/* Goes where the exchange wants to. The call may be finished afterwards. */
-static void follow(struct h2_call *h)
-{
-    enum rh_want want = rh_exchange_want(h->call.exchange);
-
-    while (want == RH_WANT_BODY && step_body(h))
-        want = rh_exchange_want(h->call.exchange);
-    if (want == RH_WANT_VAULT)
-        h->deadline_ms = RH_MS_NEVER;
-    if (want == RH_WANT_BODY || want == RH_WANT_VAULT)
-        return;
-    if (h->gone)
-        finish(h, "gone");
-    else
-        respond(h, rh_call_answer(&h->call));
-}
-
-/* The stream is gone: what it sent stays, and what the vault is busy with is seen to its end. */
-static void lose_call(struct h2_call *h, enum rh_error why)
-{
-    h->gone = true;
-    drop_held(h);
-    if (h->responding) {
-        finish(h, why == RH_OK ? NULL : "gone");
-        return;
-    }
-    if (!h->call.body_ended)
-        rh_call_break(&h->call, why == RH_ERR_SYNTAX ? why : RH_ERR_CLOSED);
-    follow(h);
-}
-
 /* ---- the handler: see http/h2.h ---- */
 
-static struct h2_call *add_call(struct rh_connection *c, struct rh_h2_stream *stream)
+static struct rh_h2_call *add_call(struct rh_connection *c, struct rh_h2_stream *stream)
 {
     struct rh_talk_h2 *talk = c->h2;
     /* Calls whose clients left count, too: else leaving would be a way to have any number. */
-    struct h2_call *h = talk->call_count < RH_H2_STREAMS ? calloc(1, sizeof *h) : NULL;
+    struct rh_h2_call *h = talk->call_count < RH_H2_STREAMS ? calloc(1, sizeof *h) : NULL;
 
     if (h == NULL)
         return NULL;
@@ -229,7 +42,7 @@ static struct h2_call *add_call(struct rh_connection *c, struct rh_h2_stream *st
 static void on_head(void *context, struct rh_h2_stream *stream)
 {
     struct rh_connection *c = context;
-    struct h2_call *h = add_call(c, stream);
+    struct rh_h2_call *h = add_call(c, stream);
 
     if (h == NULL) {
         rh_h2_refuse(c->h2->h2, stream);
@@ -237,20 +50,20 @@ static void on_head(void *context, struct rh_h2_stream *stream)
     }
     stream->request.secure = rh_call_is_secure(&h->call, &stream->request, c->transport.tls);
     if (stream->status != 0) {
-        respond(h, rh_call_error(&h->call, stream->status, stream->problem));
+        rh_h2_call_respond(h, rh_call_error(&h->call, stream->status, stream->problem));
         return;
     }
     h->content_over = stream->request.body == RH_REQUEST_BODY_NONE;
     if (rh_call_begin(&h->call, c->slot, &stream->request))
-        follow(h);
+        rh_h2_call_follow(h);
     else
-        respond(h, rh_call_error(&h->call, 503, NULL));
+        rh_h2_call_respond(h, rh_call_error(&h->call, 503, NULL));
 }
 
 static void on_content(void *context, struct rh_h2_stream *stream, struct rh_bytes content)
 {
     struct rh_connection *c = context;
-    struct h2_call *h = stream->user;
+    struct rh_h2_call *h = stream->user;
     size_t taken = 0;
 
     if (h == NULL || h->responding || h->gone || h->call.body_ended) {
@@ -267,42 +80,42 @@ static void on_content(void *context, struct rh_h2_stream *stream, struct rh_byt
     content.size -= taken;
     if (content.size > 0)
         c->h2->takes = false;
-    if (content.size > 0 && !hold(h, content)) {
+    if (content.size > 0 && !rh_h2_call_hold(h, content)) {
         rh_h2_consume(c->h2->h2, stream, content.size);
         rh_h2_reset(c->h2->h2, stream);
         return;
     }
-    follow(h);
+    rh_h2_call_follow(h);
 }
 
 static void on_end(void *context, struct rh_h2_stream *stream)
 {
-    struct h2_call *h = stream->user;
+    struct rh_h2_call *h = stream->user;
 
     (void)context;
     if (h == NULL || h->responding || h->gone || h->call.body_ended)
         return;
     h->content_over = true;
-    follow(h);
+    rh_h2_call_follow(h);
 }
 
 static void on_gone(void *context, struct rh_h2_stream *stream, enum rh_error why)
 {
     (void)context;
     if (stream->user != NULL)
-        lose_call(stream->user, why);
+        rh_h2_call_lose(stream->user, why);
     else
         rh_h2_stream_free(stream);
 }
 
 static size_t read_answer(void *context, struct rh_h2_stream *stream, uint8_t *out, size_t cap)
 {
-    struct h2_call *h = stream->user;
+    struct rh_h2_call *h = stream->user;
     const struct rh_response *response = h->response;
     ssize_t n = (ssize_t)cap;
 
     (void)context;
-    wait_for_client(h);
+    rh_h2_call_wait(h);
     if (response->body == RH_RESPONSE_BODY_BYTES) {
         RH_ASSERT(h->read_at + cap <= response->bytes.size);
         memcpy(out, response->bytes.data + h->read_at, cap);
@@ -379,10 +192,10 @@ static void leave(struct rh_connection *c)
     talk->idle_end_ms = c->loop->now_ms + RH_LINGER_MS_MAX;
     RH_LIST_EACH_SAFE(it, &talk->calls)
     {
-        struct h2_call *h = RH_LIST_ENTRY(it, struct h2_call, link);
+        struct rh_h2_call *h = RH_LIST_ENTRY(it, struct rh_h2_call, link);
 
         if (!h->gone)
-            lose_call(h, RH_ERR_CLOSED);
+            rh_h2_call_lose(h, RH_ERR_CLOSED);
     }
     rh_transport_end(&c->transport);
 }
@@ -501,20 +314,20 @@ void rh_talk_h2_lost(struct rh_connection *c)
     rh_connection_set_state(c, RH_CONNECTION_ORPHAN);
     RH_LIST_EACH_SAFE(it, &c->h2->calls)
     {
-        struct h2_call *h = RH_LIST_ENTRY(it, struct h2_call, link);
+        struct rh_h2_call *h = RH_LIST_ENTRY(it, struct rh_h2_call, link);
 
         if (!h->gone)
-            lose_call(h, RH_ERR_CLOSED);
+            rh_h2_call_lose(h, RH_ERR_CLOSED);
     }
     if (c->h2->call_count == 0)
         rh_connection_end(c);
 }
 
-static struct h2_call *find_op(const struct rh_connection *c, uint64_t op)
+static struct rh_h2_call *find_op(const struct rh_connection *c, uint64_t op)
 {
     RH_LIST_EACH(it, &c->h2->calls)
     {
-        struct h2_call *h = RH_LIST_ENTRY(it, struct h2_call, link);
+        struct rh_h2_call *h = RH_LIST_ENTRY(it, struct rh_h2_call, link);
 
         if (h->call.op == op)
             return h;
@@ -524,7 +337,7 @@ static struct h2_call *find_op(const struct rh_connection *c, uint64_t op)
 
 bool rh_talk_h2_message(struct rh_connection *c, uint64_t op, struct rh_message *message)
 {
-    struct h2_call *h = find_op(c, op);
+    struct rh_h2_call *h = find_op(c, op);
 
     if (h == NULL)
         return false;
@@ -532,7 +345,7 @@ bool rh_talk_h2_message(struct rh_connection *c, uint64_t op, struct rh_message 
     /* A look at how far it came is no progress: its time does not start anew. */
     if (!h->responding && message->kind != RH_MESSAGE_CHECKPOINT &&
         message->kind != RH_MESSAGE_PROGRESS)
-        follow(h);
+        rh_h2_call_follow(h);
     settle(c);
     return true;
 }
@@ -540,14 +353,14 @@ bool rh_talk_h2_message(struct rh_connection *c, uint64_t op, struct rh_message 
 bool rh_talk_h2_inform(struct rh_connection *c, uint64_t op, unsigned status,
                        const struct rh_header *headers, size_t header_count)
 {
-    struct h2_call *h = find_op(c, op);
+    struct rh_h2_call *h = find_op(c, op);
 
     if (h == NULL || h->gone || h->responding || rh_transport_is_full(&c->transport))
         return false;
     return rh_h2_inform(c->h2->h2, h->stream, status, headers, header_count) == RH_OK;
 }
 
-static void break_call(struct h2_call *h)
+static void break_call(struct rh_h2_call *h)
 {
     if (h->responding) {
         rh_h2_reset(h->connection->h2->h2, h->stream);
@@ -556,7 +369,7 @@ static void break_call(struct h2_call *h)
     }
     if (!h->call.body_ended)
         rh_call_break(&h->call, RH_ERR_AGAIN);
-    follow(h);
+    rh_h2_call_follow(h);
 }
 
 void rh_talk_h2_tick(struct rh_connection *c)
@@ -567,7 +380,7 @@ void rh_talk_h2_tick(struct rh_connection *c)
 
     RH_LIST_EACH_SAFE(it, &talk->calls)
     {
-        struct h2_call *h = RH_LIST_ENTRY(it, struct h2_call, link);
+        struct rh_h2_call *h = RH_LIST_ENTRY(it, struct rh_h2_call, link);
 
         if (now_ms >= h->deadline_ms) {
             late = true;
@@ -610,10 +423,10 @@ void rh_talk_h2_cut(struct rh_connection *c)
         return;
     RH_LIST_EACH_SAFE(it, &c->h2->calls)
     {
-        struct h2_call *h = RH_LIST_ENTRY(it, struct h2_call, link);
+        struct rh_h2_call *h = RH_LIST_ENTRY(it, struct rh_h2_call, link);
 
         if (!h->responding && rh_exchange_want(h->call.exchange) == RH_WANT_BODY)
-            follow(h);
+            rh_h2_call_follow(h);
     }
     settle(c);
 }
@@ -623,7 +436,8 @@ void rh_talk_h2_end(struct rh_connection *c)
     struct rh_talk_h2 *talk = c->h2;
 
     while (!rh_list_is_empty(&talk->calls))
-        finish(RH_LIST_ENTRY(rh_list_first(&talk->calls), struct h2_call, link), "gone");
+        rh_h2_call_finish(RH_LIST_ENTRY(rh_list_first(&talk->calls), struct rh_h2_call, link),
+                          "gone");
     rh_h2_destroy(talk->h2);
     free(talk);
     c->h2 = NULL;
