@@ -54,30 +54,34 @@ const post = (page, message) => page.evaluate(async (it) => {
     registration?.active?.postMessage(it);
 }, message);
 
-test('a sync event with no page open finishes what was left', async (t) => {
-    const it = await stage(t);
-    const unblock = blocked(it.server);
-    const page = await it.page();
-    await open(page);
-    await add(page, 2_500_000, 1);
-    const tag = await until('the sync to be registered', () => syncTag(page));
-    await page.close();
-    const about = await it.context.newPage();
-    const devtools = await it.context.newCDPSession(about);
-    const found = new Promise((resolve) => {
-        devtools.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
-            const mine = registrations.find(({ scopeURL }) => scopeURL.startsWith(it.origin));
-            if (mine) resolve(mine.registrationId);
+for (const event of /** @type {const} */ (['dispatchSyncEvent', 'dispatchPeriodicSyncEvent'])) {
+    test(`${event}: with no page open the service worker finishes what was left`, async (t) => {
+        const it = await stage(t);
+        const unblock = blocked(it.server);
+        const page = await it.page();
+        await open(page);
+        await add(page, 2_500_000, 1);
+        const tag = await until('the sync to be registered', () => syncTag(page));
+        await page.close();
+        const about = await it.context.newPage();
+        const devtools = await it.context.newCDPSession(about);
+        const found = new Promise((resolve) => {
+            devtools.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+                const mine = registrations.find(({ scopeURL }) => scopeURL.startsWith(it.origin));
+                if (mine) resolve(mine.registrationId);
+            });
         });
+        await devtools.send('ServiceWorker.enable');
+        const registrationId = /** @type {string} */ (await found);
+        unblock();
+        const { origin } = it;
+        await devtools.send(`ServiceWorker.${event}`, /** @type {any} */ ({
+            origin, registrationId, tag, ...(event === 'dispatchSyncEvent' && { lastChance: false }),
+        }));
+        await until('the service worker to finish', () => it.server.byVideo('video-1')?.state === 'done', 15_000);
+        assertArrived(it.server, 2_500_000, 1);
     });
-    await devtools.send('ServiceWorker.enable');
-    const registrationId = /** @type {string} */ (await found);
-    unblock();
-    const { origin } = it;
-    await devtools.send('ServiceWorker.dispatchSyncEvent', { origin, registrationId, tag, lastChance: false });
-    await until('the service worker to finish', () => it.server.byVideo('video-1')?.state === 'done', 15_000);
-    assertArrived(it.server, 2_500_000, 1);
-});
+}
 
 test('PROCESS_UPLOADS: chunks, completion and errors are told, and force breaks a stale lock', async (t) => {
     const it = await stage(t);

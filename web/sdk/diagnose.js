@@ -57,7 +57,7 @@ export function diagnose({ server, lock, spool, ping, token, host, connection, b
             return need(quota - usage > 64e6, text, `${text}: free some room`);
         }],
         ['network', () => need(navigator.onLine, 'online', 'the browser says it is offline')],
-        ['connection', () => need(connection === 'online', 'the server answers', CONNECTIONS[connection] ?? connection)],
+        ['connection', () => need(connection === 'online', 'up', CONNECTIONS[connection] ?? connection)],
         ['server', async () => {
             const answer = await soon(fetch(`${server}/health`, { cache: 'no-store' }));
             return need(answer.ok, 'healthy', `answers ${answer.status}`);

@@ -268,7 +268,8 @@ export class Uploader {
             const sealed = /** @type {{size: number, crc64: bigint}} */ (take.sealed);
             const refusal = await this.#announcer.introduce(meta.sessionId);
             const parts = refusal ? [] : await partsOf({
-                server, meta, sealed, segments, brain, remote: take.row.uploadId, bearer: await ledger.token(meta.sessionId) || this.#bearer,
+                server, meta, sealed, segments, brain, remote: take.row.uploadId,
+                bearer: await ledger.token(meta.sessionId) || this.#bearer,
                 blob: (offset, length) => spool.blob(rec, segments, offset, length),
             }).catch((error) => {
                 log('warn', 'not delegated', rec, error);
