@@ -351,14 +351,33 @@ static void cancel(struct rh_exchange *x)
 
 /* ---- answers ---- */
 
+/* Asks for a digest of all bytes that is lacking; false: none is. */
+static bool ask_digest(struct rh_exchange *x, bool all)
+{
+    unsigned bits = api_repr_digest_lacks(x, all);
+    if (bits == 0)
+        return false;
+    struct rh_vault_request *request =
+        api_resumable_request(x, RH_REQUEST_DIGEST, API_STAGE_DIGEST);
+    if (request == NULL)
+        return true;
+    request->digest_bits = bits;
+    x->resumable->asked_bits = bits;
+    api_ask(x, request);
+    return true;
+}
+
 static void answer_complete(struct rh_exchange *x, struct rh_vault_reply *reply)
 {
+    x->resumable->finished = true;
     if (reply->upload.state != RH_UPLOAD_DONE) {
         /* Every byte is durable; that the end did not come about now is not for the client. */
         api_note(x, "overloaded", "The upload could not be finished now; complete it again.");
         api_respond_fault(x, reply);
         return;
     }
+    if (reply->upload.total > 0 && ask_digest(x, true))
+        return;
     bool old = x->method == RH_METHOD_POST || is_before(x, VERSION_PARTIAL);
     api_respond_json(x, old ? 201 : 200, api_resumable_json(&reply->upload), reply);
     api_repr_digest_note(x, reply);
@@ -375,6 +394,8 @@ static void finish(struct rh_exchange *x, const struct rh_vault_reply *reply)
 {
     struct api_resumable *known = x->resumable;
     api_repr_digest_note(x, reply);
+    if (reply->upload.cursor > 0 && ask_digest(x, false))
+        return;
     if (!api_repr_digest_fits(x)) {
         known->problem_digest = true;
         api_resumable_drop(x, "checksum_mismatch",
@@ -500,6 +521,13 @@ static void replied(struct rh_exchange *x, struct rh_vault_reply *reply)
         else
             answer_complete(x, reply);
         break;
+    case API_STAGE_DIGEST:
+        api_repr_digest_note(x, reply);
+        if (x->resumable->finished)
+            answer_complete(x, reply);
+        else
+            finish(x, reply);
+        break;
     case API_STAGE_DROP:
         break; /* the fault is answered */
     }
@@ -510,7 +538,16 @@ static void replied(struct rh_exchange *x, struct rh_vault_reply *reply)
 static bool refused(struct rh_exchange *x, struct rh_vault_reply *reply)
 {
     struct api_resumable *known = x->resumable;
-    if (known == NULL || known->stage != API_STAGE_WRITE || !reply->has_upload)
+    if (known == NULL || !reply->has_upload)
+        return false;
+    if (known->stage == API_STAGE_DIGEST && known->finished) {
+        /* It is complete all the same; the answer goes without what could not be read. */
+        known->wanted = 0;
+        known->asked_bits = 0;
+        answer_complete(x, reply);
+        return true;
+    }
+    if (known->stage != API_STAGE_WRITE)
         return false;
     if (reply->upload.state == RH_UPLOAD_DONE) {
         refuse_completed(x, reply);

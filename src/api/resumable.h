@@ -13,7 +13,8 @@ enum api_stage {
     API_STAGE_CREATE,
     API_STAGE_WRITE,
     API_STAGE_FINISH,
-    API_STAGE_DROP, /* DELETE, after a fault that ends the upload; the fault is answered */
+    API_STAGE_DIGEST, /* of all bytes, where they did not come in one body */
+    API_STAGE_DROP,   /* DELETE, after a fault that ends the upload; the fault is answered */
 };
 
 /* A digest of RFC 9530 that was declared. */
@@ -42,6 +43,10 @@ struct api_resumable {
     bool problem_digest;       /* the fault is a digest that does not match */
     bool problem_length;       /* … is a length that contradicts another */
     bool problem_done;         /* … is an upload that is complete already */
+    bool finished;             /* the upload is done: digests are for the answer alone */
+    unsigned asked_bits;       /* DIGEST under way: 256 or 512 */
+    unsigned has_sha;          /* 1 << API_DIGEST_SHA…: repr_sha has it */
+    uint8_t repr_sha[2][64];   /* SHA-256, SHA-512 of all bytes */
     uint64_t repr_crc64;       /* of all bytes, once they are durable */
     bool has_repr_crc64;
 };
@@ -85,6 +90,9 @@ bool api_content_digest_fits(struct rh_exchange *x);
 void api_repr_digest_note(struct rh_exchange *x, const struct rh_vault_reply *reply);
 /* Whether the whole is what Repr-Digest says; true where that is not known. */
 bool api_repr_digest_fits(struct rh_exchange *x);
+/* A SHA of the whole that is wanted (`all`), or has to be compared, and that only the store can
+ * tell: 256, 512, or 0. */
+unsigned api_repr_digest_lacks(struct rh_exchange *x, bool all);
 /* Adds Repr-Digest by what is known of the whole, of what was asked for. */
 void api_repr_digest_add(struct rh_exchange *x);
 

@@ -3,8 +3,8 @@
  * Digest fields (RFC 9530) of IETF uploads: Content-Digest of a body, Repr-Digest of the whole,
  * Want-Repr-Digest. SHA-512, SHA-256 and CRC-64/NVME; other algorithms are passed over.
  *
- * The SHA digests of the whole can be told of an upload that came in one body; CRC-64/NVME always,
- * for it can be combined.
+ * The SHA digests of the whole are known where it came in one body; else the vault is asked, which
+ * reads what is stored. CRC-64/NVME is always known, for it can be combined.
  */
 #include <string.h>
 
@@ -134,13 +134,35 @@ static size_t whole_value(struct rh_exchange *x, enum api_digest which,
         put_be64(out, known->repr_crc64);
         return 8;
     }
+    if (known->has_sha & (1U << which)) {
+        memcpy(out, known->repr_sha[which == API_DIGEST_SHA512], sizeof known->repr_sha[0]);
+        return api_digest_size(which);
+    }
     return known->offset == 0 && x->digests != NULL ? api_digest_value(x, which, out) : 0;
+}
+
+unsigned api_repr_digest_lacks(struct rh_exchange *x, bool all)
+{
+    const struct api_resumable *known = x->resumable;
+    uint8_t value[API_DIGEST_BYTES_MAX];
+    unsigned mask = all ? known->wanted : known->whole.is ? 1U << known->whole.which : 0;
+    if ((mask & (1U << API_DIGEST_SHA512)) && whole_value(x, API_DIGEST_SHA512, value) == 0)
+        return 512;
+    if ((mask & (1U << API_DIGEST_SHA256)) && whole_value(x, API_DIGEST_SHA256, value) == 0)
+        return 256;
+    return 0;
 }
 
 void api_repr_digest_note(struct rh_exchange *x, const struct rh_vault_reply *reply)
 {
     struct api_resumable *known = x->resumable;
     const struct rh_upload_view *upload = &reply->upload;
+    if (known->asked_bits != 0) {
+        bool long_one = known->asked_bits == 512;
+        memcpy(known->repr_sha[long_one], reply->digest, sizeof reply->digest);
+        known->has_sha |= 1U << (long_one ? API_DIGEST_SHA512 : API_DIGEST_SHA256);
+        known->asked_bits = 0;
+    }
     if (upload->state == RH_UPLOAD_DONE) {
         known->repr_crc64 = upload->crc64;
         known->has_repr_crc64 = true;

@@ -90,7 +90,8 @@ static void writers_gone(struct rh_vault *v, struct rh_waiter *waiter, enum rh_e
 {
     struct rh_upload *u = upload_of(waiter);
     (void)error;
-    if (!rh_list_is_empty(&u->writers) || u->stitching || u->dropping || rh_concat_busy(u))
+    if (!rh_list_is_empty(&u->writers) || u->stitching || u->dropping || rh_concat_busy(u) ||
+        u->digests_busy > 0)
         rh_wait(&u->idle_waiters, waiter, writers_gone);
     else if (u->row.state == RH_UPLOAD_DONE && u->pins > 1) /* its companions are being written */
         rh_wait(&v->tick_waiters, waiter, writers_gone);

@@ -141,9 +141,10 @@ struct rh_upload {
     size_t joins;                 /* finals that are copying from it: its bytes stay meanwhile */
     struct rh_join *join;         /* of a final; NULL: nothing to do */
 
-    bool dropping; /* expired: its bytes are being removed */
-    bool deleting; /* on its way out: nobody but DELETE may touch it */
-    bool erasing;  /* its rows are being erased, its bytes dropped; not there for anybody */
+    size_t digests_busy; /* digests that are being taken */
+    bool dropping;       /* expired: its bytes are being removed */
+    bool deleting;       /* on its way out: nobody but DELETE may touch it */
+    bool erasing;        /* its rows are being erased, its bytes dropped; not there for anybody */
     struct rh_waiter eraser;
     struct rh_list gone_waiters; /* woken when it is out of memory */
 
@@ -192,6 +193,8 @@ struct rh_op {
     uint64_t crc64;          /* of all bytes taken */
     bool has_receipt;
     struct rh_interval receipt;
+
+    uint8_t digest[64]; /* DIGEST */
 
     /* WRITE with cursor: reports before the last one */
     struct rh_list in_cursors; /* granted with `checkpoint`: longest not asked first */
@@ -369,6 +372,7 @@ void rh_session_get_run(struct rh_vault *, struct rh_op *);
 /* ---- create.c, erase.c ---- */
 void rh_create_run(struct rh_vault *, struct rh_op *);
 void rh_get_run(struct rh_vault *, struct rh_op *);
+void rh_digest_run(struct rh_vault *, struct rh_op *);
 void rh_metadata_run(struct rh_vault *, struct rh_op *);
 void rh_delete_run(struct rh_vault *, struct rh_op *);
 

@@ -97,6 +97,7 @@ static void upload_part(const struct rh_vault *v, const struct rh_op *op,
 {
     const struct rh_upload *u = op->upload;
     reply->has_upload = true;
+    memcpy(reply->digest, op->digest, sizeof reply->digest);
     view_of(v, u, op->request->kind == RH_REQUEST_GET, &reply->upload);
     ranges_of(u, reply);
     chunks_of(u, reply);

@@ -42,8 +42,9 @@ enum rh_store_verb {
     RH_STORE_BEGIN = 1,
     RH_STORE_SYNC,  /* (handle) its bytes, and its name on the first time, are durable on RH_OK */
     RH_STORE_CLOSE, /* (handle) forget it */
-    /* (offset, length) -> crc64 of the bytes as stored in place or, once sealed, in the object.
-     * RH_ERR_UNKNOWN where they are not all there. */
+    /* (offset, length, digest_bits) -> crc64 of the bytes as stored in place or, once sealed, in
+     * the object; and their SHA-256 or SHA-512 where digest_bits is 256 or 512. RH_ERR_UNKNOWN
+     * where they are not all there. */
     RH_STORE_HASH,
     /* (index, handle, offset, length) Copies the first `length` bytes of waiting chunk `index` to
      * the in-place `handle` at offset -> crc64 of what was copied. SYNC follows. RH_ERR_UNKNOWN
@@ -80,7 +81,8 @@ struct rh_store_job {
     uint64_t handle; /* from BEGIN */
     uint64_t offset;
     uint64_t length;
-    uint64_t size; /* SEAL: of the object */
+    uint64_t size;        /* SEAL: of the object */
+    unsigned digest_bits; /* HASH; 0: none */
     enum rh_store_text text_kind;
     struct rh_store_target source; /* JOIN */
     uint64_t source_offset;
@@ -94,6 +96,7 @@ struct rh_store_result {
     uint64_t handle;     /* BEGIN */
     uint64_t crc64;      /* HASH, STITCH, JOIN */
     bool cloned;         /* JOIN */
+    uint8_t digest[64];  /* HASH with digest_bits */
     uint64_t free_bytes; /* SPACE */
     uint64_t total_bytes;
 };

@@ -24,6 +24,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "base/assert.h"
 #include "base/crc64.h"
 #include "base/list.h"
@@ -330,6 +332,34 @@ static enum rh_error read_through(int fd, uint64_t offset, uint64_t length, int 
     return error;
 }
 
+static enum rh_error digest_through(int fd, const struct rh_store_job *job, uint8_t out[64])
+{
+    enum rh_error error = RH_OK;
+    uint8_t *block = malloc(COPY_BYTES);
+    EVP_MD_CTX *sha = EVP_MD_CTX_new();
+    const EVP_MD *method = job->digest_bits == 512 ? EVP_sha512() : EVP_sha256();
+    if (block == NULL || sha == NULL || EVP_DigestInit_ex(sha, method, NULL) != 1)
+        error = RH_ERR_MEMORY;
+    for (uint64_t at = 0; at < job->length && error == RH_OK;) {
+        uint64_t left = job->length - at;
+        size_t wanted = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
+        ssize_t got = pread(fd, block, wanted, (off_t)(job->offset + at));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            error = got == 0 ? RH_ERR_UNKNOWN : rh_data_error(errno);
+        else if (EVP_DigestUpdate(sha, block, (size_t)got) != 1)
+            error = RH_ERR_MEMORY;
+        else
+            at += (uint64_t)got;
+    }
+    if (error == RH_OK && EVP_DigestFinal_ex(sha, out, NULL) != 1)
+        error = RH_ERR_MEMORY;
+    EVP_MD_CTX_free(sha);
+    free(block);
+    return error;
+}
+
 /* The bytes as stored, wherever the upload's file is by now. */
 static enum rh_error hash(const struct store_files *store, const struct rh_store_job *job,
                           struct rh_store_result *result)
@@ -348,6 +378,8 @@ static enum rh_error hash(const struct store_files *store, const struct rh_store
     if (fd < 0)
         return rh_data_error(errno);
     error = read_through(fd, job->offset, job->length, -1, 0, &result->crc64);
+    if (error == RH_OK && job->digest_bits != 0)
+        error = digest_through(fd, job, result->digest);
     close(fd);
     return error;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "base/assert.h"
 #include "base/crc64.h"
 #include "vault/store_files_paths.h"
@@ -114,6 +116,10 @@ static enum rh_error hash(struct store_model *model, const struct rh_store_job *
     if (file == NULL || job->offset + job->length > file->size)
         return RH_ERR_UNKNOWN;
     result->crc64 = rh_crc64_update(0, file->seen + job->offset, (size_t)job->length);
+    if (job->digest_bits != 0 &&
+        EVP_Digest(file->seen + job->offset, (size_t)job->length, result->digest, NULL,
+                   job->digest_bits == 512 ? EVP_sha512() : EVP_sha256(), NULL) != 1)
+        return RH_ERR_MEMORY;
     return RH_OK;
 }
 

@@ -132,6 +132,7 @@ void rh_op_run(struct rh_vault *v, struct rh_op *op)
         [RH_REQUEST_WRITE] = rh_write_run,
         [RH_REQUEST_FINISH] = rh_finish_run,
         [RH_REQUEST_METADATA] = rh_metadata_run,
+        [RH_REQUEST_DIGEST] = rh_digest_run,
         [RH_REQUEST_DELETE] = rh_delete_run,
     };
     enum rh_request_kind kind = op->request->kind;

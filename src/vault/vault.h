@@ -83,6 +83,8 @@ enum rh_request_kind {
     RH_REQUEST_FINISH,   /* upload, or session + name; total?, crc?, parts?, allow_partial */
     RH_REQUEST_METADATA, /* session + name, metadata, declared_size? ; before, while or after
                             uploading */
+    RH_REQUEST_DIGEST,   /* upload (with a cursor, or done), digest_bits: SHA of its durable bytes
+                            from 0   on, as they are stored */
     RH_REQUEST_DELETE,   /* upload: forget an unfinished one; a finished one is refused with STATE,
                             unless terminate */
 };
@@ -118,6 +120,7 @@ struct rh_vault_request {
     char *metadata;         /* JSON text, malloc'ed; the vault takes it */
     uint64_t declared_size; /* METADATA: file_size, or RH_SIZE_UNKNOWN */
 
+    unsigned digest_bits;  /* DIGEST: 256 or 512 */
     bool cursor;           /* CREATE, WRITE: an upload with a cursor */
     bool ends_by_final;    /* CREATE with cursor: only a WRITE that says `final` completes it (or
                               FINISH), not that its total is reached */
@@ -200,7 +203,8 @@ struct rh_vault_reply {
     const char *message; /* static text for people, or NULL */
     bool has_upload;
     struct rh_upload_view upload;
-    bool has_receipt; /* WRITE: the part; done: the whole */
+    uint8_t digest[64]; /* DIGEST */
+    bool has_receipt;   /* WRITE: the part; done: the whole */
     struct rh_interval receipt;
     struct rh_interval durable[RH_REPLY_RANGES_MAX]; /* acknowledged, coalesced, ascending; may be
                                                         cut at the end */

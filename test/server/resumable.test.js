@@ -238,6 +238,16 @@ test('resumable uploads', async (t) => {
         flipped[77777] ^= 1;
         const bad = await create(server, whole, flipped);
         problemOf(bad, 400, 'digest-mismatched-values');
+        // In two bodies the store is asked.
+        for (const [algorithm, wrong] of [['sha-256', 0], ['sha-512', 0], ['sha-256', 1]]) {
+            const half = await begun(server, bytes.subarray(0, 150000), { 'Repr-Digest': digest(algorithm, bytes) });
+            const rest = Buffer.from(bytes.subarray(150000));
+            rest[5] ^= wrong;
+            const answer = await append(server, half, 150000, rest, { complete: true });
+            if (wrong) problemOf(answer, 400, 'digest-mismatched-values');
+            else assert.equal(answer.headers['repr-digest'], digest(algorithm, bytes), answer.text);
+            assert.equal((await head(server, half)).status, wrong ? 410 : 204);
+        }
         const wanted = await create(server, {
             ...version(8), 'Upload-Complete': '?1', 'Content-Length': bytes.length, 'Want-Repr-Digest': 'sha-512=3, sha-256=1',
         }, bytes);

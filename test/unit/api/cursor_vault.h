@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+#include <openssl/evp.h>
+
 #include "base/crc64.h"
 
 struct cursor_vault {
@@ -149,6 +151,11 @@ static inline void cursor_vault_decide(struct harness *h, struct rh_vault_reply 
         reply->code = cursor_vault_create(h, v);
     else if (kind == RH_REQUEST_WRITE)
         *grant = cursor_vault_write(h, v, reply);
+    else if (kind == RH_REQUEST_DIGEST)
+        assert_int_equal(EVP_Digest(h->disk, v->cursor, reply->digest, NULL,
+                                    h->asked.digest_bits == 512 ? EVP_sha512() : EVP_sha256(),
+                                    NULL),
+                         1);
     else if (kind == RH_REQUEST_FINISH)
         cursor_vault_settle(v, ++v->finishes > 0);
     else if (kind == RH_REQUEST_DELETE) {

@@ -551,14 +551,16 @@ static void the_digest_of_the_whole_is_verified_before_the_end(void **state)
 
 static void the_digest_of_the_whole_is_remembered(void **state)
 {
+    static const char *const names[] = {"sha-256", "sha-512", "crc64nvme"};
     struct harness h;
     struct cursor_vault v;
     char head[512];
     (void)state;
     cursor_vault_open(&h, &v);
-    snprintf(head, sizeof head, "%s%s", V("8") "Upload-Complete: ?0\r\n",
-             digest_field("Repr-Digest", "crc64nvme", text, 36));
-    for (int wrong = 0; wrong < 2; wrong++) {
+    for (int turn = 0; turn < 6; turn++) {
+        int wrong = turn % 2;
+        snprintf(head, sizeof head, "%s%s", V("8") "Upload-Complete: ?0\r\n",
+                 digest_field("Repr-Digest", names[turn / 2], text, 36));
         cursor_vault_make(&h, &v, 0, RH_SIZE_UNKNOWN);
         assert_int_equal(create(&h, head, text, 20), 201);
         assert_non_null(v.metadata);
@@ -567,8 +569,11 @@ static void the_digest_of_the_whole_is_remembered(void **state)
         if (wrong == 0) {
             assert_int_equal(harness_status(&h), 200);
             assert_true(v.done);
+            snprintf(head, sizeof head, "Repr-Digest: %s\r\n", harness_header(&h, "Repr-Digest"));
+            assert_string_equal(head, digest_field("Repr-Digest", names[turn / 2], text, 36));
         } else {
             expect_problem(&h, 400, PROBLEM "digest-mismatched-values");
+            assert_int_equal(v.finishes, 0);
             assert_true(v.gone);
         }
     }
@@ -592,6 +597,15 @@ static void wanted_digests_are_told(void **state)
     char *crc = digest_field("", "crc64nvme", text, 36) + 2;
     snprintf(expected, sizeof expected, "%.*s, %.*s", (int)strlen(sha) - 2, sha,
              (int)strlen(crc) - 2, crc);
+    expect(&h, "Repr-Digest", expected);
+    /* Also of an upload that came in two bodies. */
+    assert_int_equal(
+        create(&h, V("8") "Upload-Complete: ?0\r\nWant-Repr-Digest: sha-256=5, crc64nvme=1\r\n",
+               text, 20),
+        201);
+    assert_int_equal(
+        append(&h, V("8") PARTIAL "Upload-Offset: 20\r\nUpload-Complete: ?1\r\n", text + 20, 16),
+        200);
     expect(&h, "Repr-Digest", expected);
     cursor_vault_make(&h, &v, 0, RH_SIZE_UNKNOWN);
     assert_int_equal(create(&h, V("8") "Upload-Complete: ?1\r\nWant-Repr-Digest: ;;\r\n", text, 36),

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/evp.h>
+
 #include "base/crc64.h"
 #include "harness.h"
 
@@ -104,9 +106,17 @@ static struct rh_store_result hash(void **state, const struct rh_store_target *t
 static void assert_bytes(void **state, const struct rh_store_target *target, uint64_t offset,
                          const void *bytes, size_t size)
 {
-    struct rh_store_result result = hash(state, target, offset, size);
+    uint8_t sha[64];
+    struct rh_store_result result = run(state, (struct rh_store_job){.verb = RH_STORE_HASH,
+                                                                     .target = *target,
+                                                                     .index = RH_EXTENT_IN_PLACE,
+                                                                     .offset = offset,
+                                                                     .length = size,
+                                                                     .digest_bits = 512});
     assert_int_equal(result.error, RH_OK);
     assert_true(result.crc64 == rh_crc64_update(0, bytes, size));
+    assert_int_equal(EVP_Digest(bytes, size, sha, NULL, EVP_sha512(), NULL), 1);
+    assert_memory_equal(result.digest, sha, sizeof sha);
 }
 
 static enum rh_error seal(void **state, const struct rh_store_target *target, uint64_t size)
