@@ -214,6 +214,15 @@ static void each_version_is_spoken(void **state)
         expect(&h, "Upload-Complete", old ? NULL : "?1");
         assert_memory_equal(h.disk, text, 36);
     }
+    cursor_vault_close(&h, &v);
+}
+
+static void versions_differ_in_what_they_refuse(void **state)
+{
+    struct harness h;
+    struct cursor_vault v;
+    (void)state;
+    cursor_vault_open(&h, &v);
     /* From 6 on only application/partial-upload is appended. */
     cursor_vault_make(&h, &v, 0, RH_SIZE_UNKNOWN);
     append(&h, V("6") "Upload-Offset: 0\r\nUpload-Complete: ?0\r\n", "x", 1);
@@ -731,6 +740,7 @@ int main(void)
         cmocka_unit_test(parts_are_appended_and_completed),
         cmocka_unit_test(a_careful_creation_has_no_content),
         cmocka_unit_test(each_version_is_spoken),
+        cmocka_unit_test(versions_differ_in_what_they_refuse),
         cmocka_unit_test(without_a_known_version_there_is_no_104),
         cmocka_unit_test(progress_is_told_as_it_is_committed),
         cmocka_unit_test(another_offset_is_409_with_the_true_one),
