@@ -167,6 +167,10 @@ test('slow bodies and idle connections have an end', async (t) => {
 
 test('flow control: what the disk is not ready for is not sent', async (t) => {
     const library = path.join(path.dirname(fs.realpathSync(binary)), 'test/fault/slow.so');
+    if (!fs.existsSync(library)) {
+        t.skip('this build has no tests in C');
+        return;
+    }
     const server = await startServer(t, { env: {
         LD_PRELOAD: library, SLOW_CREATE_MS: '250',
         ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:verify_asan_link_order=0:detect_leaks=0`,
