@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/h1.h"
 
+#include <stdlib.h>
+
 #include "splits.h"
 
 #define H    "Host: h\r\n"
@@ -372,6 +374,45 @@ static void test_every_byte(void **state)
     }
 }
 
+/* The memory before is gone after a move, in the middle of a head and behind it. */
+static void test_move(void **state)
+{
+    static const char text[] = "POST /a?b=c HTTP/1.1\r\nHost: h:1\r\nX-One: two\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n0\r\nTrail: er\r\n\r\n";
+    const size_t size = sizeof text - 1;
+    (void)state;
+    for (size_t cut = 0; cut < size; cut++) {
+        uint8_t *first = malloc(512);
+        struct rh_header *first_headers = malloc(10 * sizeof *first_headers);
+        struct rh_header second_headers[6];
+        uint8_t second[256];
+        struct rh_bytes in = {(const uint8_t *)text, size};
+        struct rh_bytes content;
+        struct rh_h1 h1;
+        size_t used = 0;
+        rh_h1_init(&h1, first, 512, first_headers, 10, 0);
+        enum rh_error error = rh_h1_head(&h1, (struct rh_bytes){in.data, cut}, &used);
+        rh_h1_move(&h1, second, sizeof second, second_headers, 6);
+        free(first);
+        free(first_headers);
+        in.data += used;
+        in.size -= used;
+        if (error == RH_ERR_AGAIN) {
+            assert_int_equal(rh_h1_head(&h1, in, &used), RH_OK);
+            in.data += used;
+            in.size -= used;
+        }
+        assert_int_equal(rh_h1_body(&h1, in, &used, &content), RH_OK);
+        assert_true(rh_bytes_equal_str(h1.request.method, "POST"));
+        assert_true(rh_bytes_equal_str(h1.request.path, "/a"));
+        assert_true(rh_bytes_equal_str(h1.request.query, "b=c"));
+        assert_true(rh_bytes_equal_str(h1.request.host, "h"));
+        assert_true(rh_bytes_equal_str(rh_request_find(&h1.request, "x-one", NULL)->value, "two"));
+        assert_int_equal(h1.request.trailer_count, 1);
+        assert_true(rh_bytes_equal_str(h1.request.trailers[0].value, "er"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_accepted),     cmocka_unit_test(test_keep_alive),
         cmocka_unit_test(test_limits),       cmocka_unit_test(test_endless),
         cmocka_unit_test(test_many_headers), cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_move),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
