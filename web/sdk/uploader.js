@@ -569,6 +569,8 @@ export class Uploader {
         if (!take) return;
         const before = take.snapshot ?? take.row.last;
         take.snapshot = snapshot;
+        // The engine's patience ended, as with a server that swallows everything: look which it is.
+        if (snapshot.reason === 'offline' && before?.reason !== 'offline') void this.#connection.reached();
         take.row.last = snapshot;
         if (before?.state !== snapshot.state) {
             log('info', rec, snapshot.state, snapshot.reason);
