@@ -120,6 +120,16 @@ test('PROCESS_UPLOADS: chunks, completion and errors are told, and force breaks 
     assertArrived(it.server, 2_500_000, 2);
 });
 
+test('a page without workers of its own is served by the service worker', async (t) => {
+    const it = await stage(t);
+    const page = await it.page();
+    await open(page, { host: 'service' });
+    await add(page, 1_500_000, 4);
+    assert.equal(await page.evaluate(() => window.reelhaul.hosting.uploader), 'service');
+    await page.evaluate(() => window.reelhaul.whenDone());
+    assertArrived(it.server, 1_500_000, 4);
+});
+
 test('finishInBackground: a Background Fetch goes on without a page, and is verified afterwards', async (t) => {
     const it = await stage(t);
     const unblock = blocked(it.server);
