@@ -38,7 +38,9 @@ static int teardown(void **state)
 {
     (void)state;
     DIR *listing = fdopendir(place.root);
-    for (struct dirent *entry; listing != NULL && (entry = readdir(listing)) != NULL;)
+    if (listing == NULL)
+        return -1;
+    for (struct dirent *entry; (entry = readdir(listing)) != NULL;)
         (void)unlinkat(place.root, entry->d_name, 0);
     closedir(listing);
     return rmdir(place.directory);
