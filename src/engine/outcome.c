@@ -335,6 +335,7 @@ static void damaged(struct rh_engine *e, struct rh_upload *u, struct rh_request 
     if (!counts || rh_upload_over(u))
         return;
     u->refusals++;
+    u->refused_at = r->range.offset;
     bool one_cursor = rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR);
     if (u->refusals >= (one_cursor ? RH_CURSOR_REFUSALS : RH_REFUSALS_MAX)) {
         r->phase = RH_REQUEST_FREE;

@@ -93,8 +93,9 @@ struct rh_upload {
     uint32_t restarts;
     uint32_t incompletes; /* finishes refused in a row */
     uint32_t mismatches;
-    uint32_t refusals;         /* of parts with other bytes, since one was taken */
-    uint32_t futile;           /* starts from zero after such refusals, since one was taken */
+    uint64_t refused_at;       /* where the last part with other bytes began */
+    uint32_t refusals;         /* of such parts, since one (one cursor: that one) was taken */
+    uint32_t futile;           /* starts from zero after such refusals, since then */
     rh_ms retry_at_ms;         /* RH_MS_NEVER: not waiting */
     enum rh_outcome waits_for; /* the failure that it waits after */
     enum rh_reason wait_reason;

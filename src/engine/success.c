@@ -156,6 +156,15 @@ static void grow_parts(struct rh_upload *u, uint64_t sent)
     u->part_bytes = u->part_bytes > u->geometry / 2 ? u->geometry : u->part_bytes * 2;
 }
 
+/* With one cursor what lies before a damaged part may be taken again and again, each time that the
+ * upload begins anew: that proves nothing of the part. */
+static bool is_past_damage(const struct rh_engine *e, const struct rh_upload *u,
+                           struct rh_range taken)
+{
+    bool one_cursor = rh_upload_has(e, u, RH_TRAIT_ONE_CURSOR);
+    return !one_cursor || taken.offset + taken.length > u->refused_at;
+}
+
 static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_request *r,
                        const struct rh_response *response)
 {
@@ -186,8 +195,10 @@ static void part_taken(struct rh_engine *e, struct rh_upload *u, struct rh_reque
     r->phase = RH_REQUEST_FREE;
     rh_link_moved(e, u, r->range.length - r->sent_bytes);
     u->incompletes = 0;
-    u->refusals = 0;
-    u->futile = 0;
+    if (is_past_damage(e, u, r->range)) {
+        u->refusals = 0;
+        u->futile = 0;
+    }
     u->error = RH_OUTCOME_NONE;
     u->status = 0;
     u->fault = RH_FAULT_NONE;

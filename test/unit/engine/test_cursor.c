@@ -117,6 +117,35 @@ static void damage_is_not_set_aside(void **state)
     bench_free(b);
 }
 
+/* What lies before it is taken each time that the server let the upload go: that is no way on. */
+static void damage_ends_though_what_is_before_it_is_taken(void **state)
+{
+    (void)state;
+    struct rh_policy p = *rh_policy_find(rh_bytes_of("patient"));
+    p.part_bytes = 1000;
+    p.part_bytes_min = 1000;
+    struct bench *b = bench_of(&p, &rh_limits_default);
+    tell_added(b, "a");
+    tell_traits(b, "a", RH_TRAIT_ONE_CURSOR);
+    tell_kind(b, RH_EVENT_LEADER, "");
+    tell_spooled(b, "a", 0, 40000);
+    tell_sealed(b, "a", 40000);
+    for (unsigned steps = 0; look(b, "a").state != RH_UPLOAD_FAILED; steps++) {
+        assert_true(steps < 100);
+        assert_true(find_send(b, 0) != NULL || bench_until_send(b, 600000));
+        struct rh_action send = *find_send(b, 0);
+        if (send.send.kind == RH_SEND_CREATE)
+            answer_create(b, &send, "R");
+        else if (send.send.kind == RH_SEND_ASK)
+            answer(b, &send, RH_OUTCOME_GONE, RH_MS_NEVER);
+        else if (send.send.range.offset == 0)
+            answer_part(b, &send);
+        else
+            answer(b, &send, RH_OUTCOME_CHECKSUM_MISMATCH, RH_MS_NEVER);
+    }
+    bench_free(b);
+}
+
 static void fixed_parts_end_where_they_would(void **state)
 {
     (void)state;
@@ -249,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_part_that_failed_is_asked_about),
         cmocka_unit_test(a_cursor_that_went_back_is_followed),
         cmocka_unit_test(damage_is_not_set_aside),
+        cmocka_unit_test(damage_ends_though_what_is_before_it_is_taken),
         cmocka_unit_test(fixed_parts_end_where_they_would),
         cmocka_unit_test(small_fixed_parts_stay_as_they_are),
         cmocka_unit_test(a_proof_needs_no_asking),
