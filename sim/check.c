@@ -226,10 +226,13 @@ void sim_check_written_chunk(struct sim *sim, const char *id, uint64_t index, ui
         sim_check_written(sim, id, index * object->upload->part_bytes + offset, length);
 }
 
-static void check_object(struct sim *sim, const struct sim_object *object)
+static void check_object(struct sim *sim, struct sim_object *object)
 {
     const char *why = "";
-    if ((object->deleting && !object->done) || object->rotten)
+    /* Whoever gives an upload up may delete it by its address when it is whole, too. */
+    bool may_go = !object->done || (object->upload->nameless && object->upload->cancelled);
+    sim_check_lapsed(sim, object);
+    if ((object->deleting && may_go) || object->rotten)
         return;
     for (size_t i = 0; i < object->acked.count && !sim->failed; i++) {
         const struct rh_range *range = &object->acked.items[i];
@@ -244,7 +247,7 @@ static void check_object(struct sim *sim, const struct sim_object *object)
 
 void sim_check_object(struct sim *sim, const char *id)
 {
-    const struct sim_object *object = find(sim, id);
+    struct sim_object *object = find(sim, id);
     if (object != NULL)
         check_object(sim, object);
 }

@@ -83,6 +83,8 @@ void sim_check_said(struct sim *, const struct sim_said *);
 /* 1: a head that leaves the receiver says nothing that no reply said. */
 void sim_check_head(struct sim *, const char *head);
 /* A row of that id and name is there. */
+/* What was durable, and not promised to stay, may go when its time is up. */
+void sim_check_lapsed(struct sim *, struct sim_object *);
 /* Whose the receiver's upload of this id and name is; NULL: nobody's that is known. */
 const struct sim_upload *sim_check_upload_of(struct sim *, const char *id, const char *name);
 void sim_check_seen(struct sim *, const char *id, const char *name);

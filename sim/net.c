@@ -10,6 +10,7 @@
 #include "receiver.h"
 #include "sim.h"
 
+#define PROGRESS_MS     4000  /* a slow connection moves at least so often */
 #define READ_TIMEOUT_MS 30000 /* of the receiver, for a connection that says nothing */
 
 static rh_ms latency(struct sim *sim)
@@ -136,6 +137,9 @@ static void arrive(struct sim *sim, void *context, uint64_t life)
     size_t piece = left;
     if (left > 1 && sim_chance(sim, 500))
         piece = 1 + (size_t)sim_below(sim, left > 4096 && sim_chance(sim, 600) ? left / 2 : left);
+    size_t most = (size_t)PROGRESS_MS * sim->plan.bytes_a_ms;
+    if (piece < left && piece > most)
+        piece = most;
     if (link->arrived + piece > link->stop_at)
         piece = link->stop_at - link->arrived;
     link->arrived += piece;

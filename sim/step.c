@@ -96,13 +96,18 @@ static bool rows_cover(const struct sim *sim, const struct sim_object *object, u
     return true;
 }
 
+void sim_check_lapsed(struct sim *sim, struct sim_object *object)
+{
+    const struct rh_upload_rows *rows = rh_catalog_model_upload(sim->receiver->catalog, object->id);
+    bool expired = rows != NULL && rows->row.state == RH_UPLOAD_EXPIRED;
+    object->deleting = object->deleting || (expired && !object->kept && !object->done);
+}
+
 /* 1 and 2, as far as rows go. The bytes are compared whenever something touches them. */
 static void check_rows(struct sim *sim, struct sim_object *object)
 {
     const struct rh_upload_rows *rows = rh_catalog_model_upload(sim->receiver->catalog, object->id);
-    bool expired = rows != NULL && rows->row.state == RH_UPLOAD_EXPIRED;
-    /* What was durable, and not promised to stay, may go when its time is up. */
-    object->deleting = object->deleting || (expired && !object->kept && !object->done);
+    sim_check_lapsed(sim, object);
     if (object->deleting || object->rotten)
         return;
     for (size_t i = 0; i < object->acked.count; i++) {
