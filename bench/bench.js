@@ -3,8 +3,11 @@
 import { parseArgs } from 'node:util';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { measureCuts } from './cuts.js';
 import { measureIngest } from './ingest.js';
 import { measureMemory } from './memory.js';
+import { measurePeers } from './peers.js';
+import { measureSecure } from './secure.js';
 import { measureSizes } from './sizes.js';
 
 const top = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -14,17 +17,26 @@ const { values } = parseArgs({
     dir: { type: 'string', default: '/var/tmp' },
     rounds: { type: 'string', default: '15' },
     only: { type: 'string', default: 'ingest,memory,sizes' },
+    tusd: { type: 'string', default: '' },
     help: { type: 'boolean', default: false },
   },
 });
 
 if (values.help) {
-  console.log(`usage: script/bench [--rounds 15] [--only ingest,memory,sizes] [--dir /var/tmp] [--build DIR]
+  console.log(`usage: script/bench [--rounds 15] [--only ingest,memory,sizes] [--dir /var/tmp] [--tusd FILE] [--build DIR]
 
 ingest   durable 8 MiB parts over 1 and 8 connections against the floors; 64 KiB parts over 64 connections with and
          without group commit
 memory   private memory per idle connection and per slow upload
 sizes    gzipped wasm and SDK
+
+and only when asked for:
+
+peers    tus uploads against @tus/server and tusd: some 6 GB a round; --rounds 5 is enough
+cuts     bytes sent twice over a line that is cut a hundred times
+secure   TLS and HTTP/2 against a floor by TLS; needs h2load
+
+--tusd   the binary of tusd that is measured
 --dir    where data is written: the file system that is measured`);
   process.exit(0);
 }
@@ -32,13 +44,18 @@ sizes    gzipped wasm and SDK
 const setup = {
   server: path.join(values.build, 'reelhaul'),
   serverEach: path.join(values.build, 'bench/bench-reelhaul-commit-each'),
+  noSync: path.join(values.build, 'bench/libbench-no-sync.so'),
   floor: path.join(values.build, 'bench/bench-floor'),
   load: path.join(values.build, 'bench/bench-load'),
   web: path.join(top, 'web'),
+  tusd: values.tusd,
   scratch: values.dir,
   rounds: Number(values.rounds),
 };
 const only = values.only.split(',');
 if (only.includes('ingest')) await measureIngest(setup);
 if (only.includes('memory')) await measureMemory(setup);
+if (only.includes('peers')) await measurePeers(setup);
+if (only.includes('secure')) await measureSecure(setup);
+if (only.includes('cuts')) await measureCuts(setup);
 if (only.includes('sizes')) measureSizes(setup);

@@ -2,12 +2,12 @@
 /*
  * The floors that a server is measured against: nothing but what any server must do at the least.
  *
- *   floor discard|write|sync DIR
+ *   floor discard|write|sync|seal DIR [CERTIFICATE KEY]
  *
  * listens on a free loopback port (printed), takes parts (8 bytes little-endian length, then the
  * bytes) on any number of connections and answers one byte for each: after receiving it (a:
- * discard), after pwrite (b: write), after pwrite and fdatasync (c: sync). Each connection writes
- * one file below DIR. Ends at end of standard input.
+ * discard), after pwrite (b: write), after pwrite and fdatasync (c: sync), the same of bytes that
+ * come by TLS (d: seal). Each connection writes one file below DIR. Ends at end of standard input.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,28 +20,30 @@
 
 #include "net.h"
 
-enum mode { DISCARD, WRITE, SYNC };
+enum mode { DISCARD, WRITE, SYNC, SEAL };
 
 static enum mode mode;
 static const char *directory;
+static SSL_CTX *tls;
 
-static void take_part(int fd, int file, uint64_t *offset, uint64_t left, char *block)
+static void take_part(struct net_link *link, int file, uint64_t *offset, uint64_t left, char *block)
 {
     while (left > 0) {
-        ssize_t got = recv(fd, block, left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES, 0);
+        size_t got = net_recv_some(link, block, left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES);
         net_check(got > 0, "recv");
         if (mode != DISCARD)
-            net_check(pwrite(file, block, (size_t)got, (off_t)*offset) == got, "pwrite");
-        *offset += (uint64_t)got;
-        left -= (uint64_t)got;
+            net_check(pwrite(file, block, got, (off_t)*offset) == (ssize_t)got, "pwrite");
+        *offset += got;
+        left -= got;
     }
-    if (mode == SYNC)
+    if (mode >= SYNC)
         net_check(fdatasync(file) == 0, "fdatasync");
 }
 
 static void *serve(void *argument)
 {
     int fd = (int)(intptr_t)argument;
+    struct net_link link = net_accepted(fd, tls);
     char path[4096];
     uint64_t length;
     uint64_t offset = 0;
@@ -53,13 +55,13 @@ static void *serve(void *argument)
         file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         net_check(file >= 0, path);
     }
-    while (net_recv_all(fd, &length, sizeof length) == 1) {
-        take_part(fd, file, &offset, length, block);
-        net_send_all(fd, "k", 1);
+    while (net_recv_all(&link, &length, sizeof length) == 1) {
+        take_part(&link, file, &offset, length, block);
+        net_send_all(&link, "k", 1);
     }
     if (file >= 0)
         close(file);
-    close(fd);
+    net_close(&link);
     free(block);
     return NULL;
 }
@@ -73,16 +75,28 @@ static void *wait_for_end(void *unused)
     _exit(0);
 }
 
+static enum mode mode_named(const char *name)
+{
+    static const char *const names[] = {"discard", "write", "sync", "seal"};
+    for (unsigned i = 0; i < 4; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return (enum mode)i;
+    }
+    return DISCARD;
+}
+
 int main(int count, char **arguments)
 {
     pthread_t thread;
     uint16_t port;
-    if (count != 3) {
-        fprintf(stderr, "usage: floor discard|write|sync DIR\n");
+    mode = mode_named(count > 1 ? arguments[1] : "");
+    if (count != (mode == SEAL ? 5 : 3)) {
+        fprintf(stderr, "usage: floor discard|write|sync|seal DIR [CERTIFICATE KEY]\n");
         return 2;
     }
-    mode = strcmp(arguments[1], "sync") == 0 ? SYNC : arguments[1][0] == 'w' ? WRITE : DISCARD;
     directory = arguments[2];
+    if (mode == SEAL)
+        tls = net_server_tls(arguments[3], arguments[4]);
     int listener = net_listen(&port);
     printf("%u\n", port);
     fflush(stdout);

@@ -1,50 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Throughput and CPU of durable ingest, as ratios of one round's figures to the same round's floors.
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { cpuSeconds, discard, listening, output, scratch } from './process.js';
-import { quantile, shuffled, summary } from './stats.js';
+import { discard, output, scratch } from './process.js';
+import { floor, megabytesPerSecond, rounds, videos } from './loaded.js';
+import { quantile, summary } from './stats.js';
 
 const MIB = 1 << 20;
 
-/** @typedef {{server: string, serverEach: string, floor: string, load: string, web: string, scratch: string, rounds: number}} Setup */
-/** @typedef {{seconds: number, bytes: number, cpu: number}} Figure cpu: seconds of the receiving process */
-/** @typedef {{name: string, run: (setup: Setup) => Promise<Figure>}} Candidate */
-
-/**
- * @param {Setup} setup @param {'raw' | 'videos'} speaks
- * @param {(directory: string) => Promise<{pid: number, port: number, stop: () => Promise<void>}>} start
- * @param {{connections: number, partBytes: number, parts: number}} shape
- * @returns {Promise<Figure>}
- */
-async function loaded(setup, speaks, start, shape) {
-  const directory = scratch(setup.scratch);
-  const target = await start(directory);
-  const before = cpuSeconds(target.pid);
-  const text = await output(setup.load, [
-    speaks, String(target.port), String(shape.connections), String(shape.partBytes), String(shape.parts),
-  ]);
-  const cpu = cpuSeconds(target.pid) - before;
-  await target.stop();
-  discard(directory);
-  const [seconds, bytes] = text.trim().split(' ').map(Number);
-  return { seconds, bytes, cpu };
-}
-
-/** @param {string} mode @param {{connections: number, partBytes: number, parts: number}} shape */
-const floor = (mode, shape) => (/** @type {Setup} */ setup) =>
-  loaded(setup, 'raw', (directory) => listening(setup.floor, [mode, directory], /^(\d+)\n/), shape);
-
-/** @param {{connections: number, partBytes: number, parts: number}} shape @param {'server' | 'serverEach'} which */
-const ours = (shape, which = 'server') => (/** @type {Setup} */ setup) =>
-  loaded(setup, 'videos', (directory) => {
-    const data = path.join(directory, 'data');
-    mkdirSync(data);
-    return listening(setup[which], [
-      'serve', '--listen', '127.0.0.1:0', '--data', data, '--web', setup.web, '--reserve', '1MiB',
-      '--log-level', 'error',
-    ], /http:\/\/127\.0\.0\.1:(\d+)/);
-  }, shape);
+/** @typedef {import('./loaded.js').Setup} Setup */
+/** @typedef {import('./loaded.js').Figure} Figure */
+/** @typedef {import('./loaded.js').Candidate} Candidate */
 
 /** dd's own copy with one sync at the end. @param {Setup} setup @returns {Promise<Figure>} */
 async function dd(setup) {
@@ -53,7 +18,7 @@ async function dd(setup) {
   await output('dd', ['if=/dev/zero', `of=${path.join(directory, 'file')}`, 'bs=8M', 'count=32', 'conv=fdatasync', 'status=none']);
   const seconds = Number(process.hrtime.bigint() - start) / 1e9;
   discard(directory);
-  return { seconds, bytes: 256 * MIB, cpu: 0 };
+  return { seconds, bytes: 256 * MIB, cpu: 0, peak: 0 };
 }
 
 const one = { connections: 1, partBytes: 8 * MIB, parts: 32 };
@@ -68,26 +33,15 @@ const candidates = [
   { name: 'floor c, 8 × 8 MiB', run: floor('sync', eight) },
   { name: 'floor c, 64 × 64 KiB', run: floor('sync', small) },
   { name: 'floor e: dd conv=fdatasync', run: dd },
-  { name: 'Reelhaul, 1 × 8 MiB', run: ours(one) },
-  { name: 'Reelhaul, 8 × 8 MiB', run: ours(eight) },
-  { name: 'Reelhaul, 64 × 64 KiB', run: ours(small) },
-  { name: 'Reelhaul, 64 × 64 KiB, a commit per part', run: ours(small, 'serverEach') },
+  { name: 'Reelhaul, 1 × 8 MiB', run: videos(one) },
+  { name: 'Reelhaul, 8 × 8 MiB', run: videos(eight) },
+  { name: 'Reelhaul, 64 × 64 KiB', run: videos(small) },
+  { name: 'Reelhaul, 64 × 64 KiB, a commit per part', run: videos(small, { server: 'serverEach' }) },
 ];
-
-/** @param {Figure} figure */
-const megabytesPerSecond = (figure) => figure.bytes / figure.seconds / 1e6;
 
 /** @param {Setup} setup */
 export async function measureIngest(setup) {
-  /** @type {Map<string, Figure[]>} */
-  const figures = new Map(candidates.map(({ name }) => [name, []]));
-  const warmUps = 2;
-  for (let round = -warmUps; round < setup.rounds; round++) {
-    for (const { name, run } of shuffled(candidates)) {
-      const figure = await run(setup);
-      if (round >= 0) /** @type {Figure[]} */ (figures.get(name)).push(figure);
-    }
-  }
+  const figures = await rounds(setup, candidates);
   report(figures);
 }
 

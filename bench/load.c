@@ -3,12 +3,13 @@
  * The load generator: one sender for floors and server, so that both are measured by the same
  * client.
  *
- *   load raw|videos PORT CONNECTIONS PART_BYTES PARTS
+ *   load raw|videos|tus[:PATH] PORT CONNECTIONS PART_BYTES PARTS [tls]
  *
  * Opens CONNECTIONS connections, each sends PARTS parts of PART_BYTES one after the other and waits
  * for the answer to each: `raw` speaks the floors' protocol, `videos` makes one upload per
  * connection (POST /api/v1/videos/init) and sends to POST /api/v1/videos/chunk with a CRC-64 of
- * each part, as our senders do. Setting up is not timed. Prints "SECONDS BYTES". Any answer but
+ * each part, as our senders do; `tus` makes one upload per connection with a POST to PATH
+ * ("/files/") and sends PATCHes. Setting up is not timed. Prints "SECONDS BYTES". Any answer but
  * success ends it with a failure.
  */
 #include <inttypes.h>
@@ -25,7 +26,11 @@
 #include "base/crc64.h"
 #include "net.h"
 
-static int speaks_videos;
+enum dialect { RAW, VIDEOS, TUS };
+
+static enum dialect dialect;
+static const char *tus_path = "/files/";
+static SSL_CTX *tls;
 static uint16_t port;
 static size_t part_bytes;
 static uint64_t parts;
@@ -35,15 +40,15 @@ static pthread_barrier_t ready;
 
 /* Reads one response: its head into `head`, its body is dropped. Ends the program unless it is a
  * 2xx. */
-static void read_response(int fd, char *head, size_t cap)
+static void read_response(struct net_link *link, char *head, size_t cap)
 {
     size_t size = 0;
     char *end = NULL;
     while (end == NULL) {
         net_check(size + 1 < cap, "response head too long");
-        ssize_t got = recv(fd, head + size, cap - 1 - size, 0);
+        size_t got = net_recv_some(link, head + size, cap - 1 - size);
         net_check(got > 0, "recv response");
-        size += (size_t)got;
+        size += got;
         head[size] = '\0';
         end = strstr(head, "\r\n\r\n");
     }
@@ -52,9 +57,10 @@ static void read_response(int fd, char *head, size_t cap)
     size_t have = size - (size_t)(end + 4 - head);
     char rest[4096];
     while (have < length) {
-        ssize_t got = recv(fd, rest, length - have < sizeof rest ? length - have : sizeof rest, 0);
+        size_t left = length - have;
+        size_t got = net_recv_some(link, rest, left < sizeof rest ? left : sizeof rest);
         net_check(got > 0, "recv response body");
-        have += (size_t)got;
+        have += got;
     }
     if (strncmp(head, "HTTP/1.1 2", 10) != 0) {
         fprintf(stderr, "load: unexpected answer:\n%s\n", head);
@@ -62,65 +68,99 @@ static void read_response(int fd, char *head, size_t cap)
     }
 }
 
-static void make_upload(int fd, char *id, size_t cap)
+/* The value of a header of that response; ends the program where it is not there. */
+static void take_header(const char *head, const char *name, char *value, size_t cap)
+{
+    const char *found = strcasestr(head, name);
+    net_check(found != NULL, name);
+    found += strlen(name);
+    size_t size = strcspn(found, "\r");
+    net_check(size < cap, "header too long");
+    memcpy(value, found, size);
+    value[size] = '\0';
+}
+
+/* Writes what names the upload: its id, or its path with tus. */
+static void make_upload(struct net_link *link, char *name, size_t cap)
 {
     char head[8192];
-    char body[128];
-    int size = snprintf(body, sizeof body, "{\"mime_type\":\"video/webm\",\"size\":%" PRIu64 "}",
+    char body[128] = "";
+    int size = 0;
+    int head_size;
+    if (dialect == VIDEOS) {
+        size = snprintf(body, sizeof body, "{\"mime_type\":\"video/webm\",\"size\":%" PRIu64 "}",
                         parts * part_bytes);
-    int head_size = snprintf(head, sizeof head,
+        head_size = snprintf(head, sizeof head,
                              "POST /api/v1/videos/init HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
                              "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
                              port, size, body);
-    net_send_all(fd, head, (size_t)head_size);
-    read_response(fd, head, sizeof head);
-    const char *found = strcasestr(head, "\r\nreelhaul-upload: ");
-    net_check(found != NULL, "no Reelhaul-Upload header");
-    size_t id_size = strcspn(found + 19, "\r");
-    net_check(id_size < cap, "upload id too long");
-    memcpy(id, found + 19, id_size);
-    id[id_size] = '\0';
+    } else {
+        head_size = snprintf(head, sizeof head,
+                             "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nTus-Resumable: 1.0.0\r\n"
+                             "Upload-Length: %" PRIu64 "\r\nContent-Length: 0\r\n\r\n",
+                             tus_path, port, parts * part_bytes);
+    }
+    net_send_all(link, head, (size_t)head_size);
+    read_response(link, head, sizeof head);
+    if (dialect == VIDEOS) {
+        take_header(head, "\r\nreelhaul-upload: ", name, cap);
+        return;
+    }
+    char location[1024];
+    take_header(head, "\r\nlocation: ", location, sizeof location);
+    const char *path = strstr(location, "//");
+    path = path == NULL ? location : strchr(path + 2, '/');
+    net_check(path != NULL && strlen(path) < cap, "location");
+    strcpy(name, path);
 }
 
-static void send_part_videos(int fd, const char *id, uint64_t offset)
+static void send_part_http(struct net_link *link, const char *name, uint64_t offset)
 {
     char head[8192];
-    int size = snprintf(head, sizeof head,
+    int size;
+    if (dialect == VIDEOS)
+        size = snprintf(head, sizeof head,
                         "POST /api/v1/videos/chunk HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
                         "Content-Type: application/octet-stream\r\nContent-Length: %zu\r\n"
                         "Reelhaul-Upload: %s\r\nReelhaul-Offset: %" PRIu64
                         "\r\nReelhaul-Length: %zu\r\nReelhaul-Crc64: :%s:\r\n\r\n",
-                        port, part_bytes, id, offset, part_bytes, part_crc);
-    net_send_all(fd, head, (size_t)size);
-    net_send_all(fd, part, part_bytes);
-    read_response(fd, head, sizeof head);
+                        port, part_bytes, name, offset, part_bytes, part_crc);
+    else
+        size = snprintf(head, sizeof head,
+                        "PATCH %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nTus-Resumable: 1.0.0\r\n"
+                        "Content-Type: application/offset+octet-stream\r\n"
+                        "Upload-Offset: %" PRIu64 "\r\nContent-Length: %zu\r\n\r\n",
+                        name, port, offset, part_bytes);
+    net_send_all(link, head, (size_t)size);
+    net_send_all(link, part, part_bytes);
+    read_response(link, head, sizeof head);
 }
 
-static void send_part_raw(int fd)
+static void send_part_raw(struct net_link *link)
 {
     char answer;
     uint64_t length = part_bytes;
-    net_send_all(fd, &length, sizeof length);
-    net_send_all(fd, part, part_bytes);
-    net_check(net_recv_all(fd, &answer, 1) == 1, "no answer");
+    net_send_all(link, &length, sizeof length);
+    net_send_all(link, part, part_bytes);
+    net_check(net_recv_all(link, &answer, 1) == 1, "no answer");
 }
 
 static void *run(void *unused)
 {
-    char id[128];
-    int fd = net_connect(port);
+    char name[512];
+    struct net_link link = net_connect(port, tls);
     (void)unused;
-    if (speaks_videos)
-        make_upload(fd, id, sizeof id);
+    if (dialect != RAW)
+        make_upload(&link, name, sizeof name);
     pthread_barrier_wait(&ready);
     for (uint64_t i = 0; i < parts; i++) {
-        if (speaks_videos)
-            send_part_videos(fd, id, i * part_bytes);
+        if (dialect != RAW)
+            send_part_http(&link, name, i * part_bytes);
         else
-            send_part_raw(fd);
+            send_part_raw(&link);
     }
     pthread_barrier_wait(&ready);
-    close(fd);
+    net_close(&link);
     return NULL;
 }
 
@@ -143,11 +183,15 @@ static void fill_part(void)
 int main(int count, char **arguments)
 {
     pthread_t threads[1024];
-    if (count != 6) {
-        fprintf(stderr, "usage: load raw|videos PORT CONNECTIONS PART_BYTES PARTS\n");
+    if (count != 6 && (count != 7 || strcmp(arguments[6], "tls") != 0)) {
+        fprintf(stderr,
+                "usage: load raw|videos|tus[:PATH] PORT CONNECTIONS PART_BYTES PARTS [tls]\n");
         return 2;
     }
-    speaks_videos = strcmp(arguments[1], "videos") == 0;
+    dialect = arguments[1][0] == 'r' ? RAW : arguments[1][0] == 'v' ? VIDEOS : TUS;
+    if (strncmp(arguments[1], "tus:", 4) == 0)
+        tus_path = arguments[1] + 4;
+    tls = count == 7 ? net_client_tls() : NULL;
     port = (uint16_t)strtoul(arguments[2], NULL, 10);
     unsigned connections = (unsigned)strtoul(arguments[3], NULL, 10);
     part_bytes = strtoul(arguments[4], NULL, 10);

@@ -39,7 +39,7 @@ async function slow(port) {
   return made.socket;
 }
 
-/** @param {import('./ingest.js').Setup} setup @param {(port: number) => Promise<net.Socket>} open @returns {Promise<number>} */
+/** @param {import('./loaded.js').Setup} setup @param {(port: number) => Promise<net.Socket>} open @returns {Promise<number>} */
 async function perConnection(setup, open) {
   const directory = scratch(setup.scratch);
   const data = path.join(directory, 'data');
@@ -68,7 +68,7 @@ async function settled(pid) {
   }
 }
 
-/** @param {import('./ingest.js').Setup} setup */
+/** @param {import('./loaded.js').Setup} setup */
 export async function measureMemory(setup) {
   console.log(`\n## Memory of the server, private, ${CONNECTIONS} connections\n\n| what | KiB each |\n|---|---|`);
   console.log(`| idle keep-alive connection | ${(await perConnection(setup, idle) / 1024).toFixed(1)} |`);

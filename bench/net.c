@@ -43,7 +43,18 @@ int net_listen(uint16_t *port)
     return fd;
 }
 
-int net_connect(uint16_t port)
+static struct net_link with_tls(int fd, SSL_CTX *context, int (*shake)(SSL *))
+{
+    struct net_link link = {.fd = fd};
+    if (context == NULL)
+        return link;
+    link.ssl = SSL_new(context);
+    net_check(link.ssl != NULL && SSL_set_fd(link.ssl, fd) == 1, "SSL_new");
+    net_check(shake(link.ssl) == 1, "TLS handshake");
+    return link;
+}
+
+struct net_link net_connect(uint16_t port, SSL_CTX *context)
 {
     struct sockaddr_in address = loopback(port);
     int on = 1;
@@ -51,35 +62,87 @@ int net_connect(uint16_t port)
     net_check(fd >= 0, "socket");
     net_check(connect(fd, (struct sockaddr *)&address, sizeof address) == 0, "connect");
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
+    return with_tls(fd, context, SSL_connect);
 }
 
-void net_send_all(int fd, const void *data, size_t size)
+struct net_link net_accepted(int fd, SSL_CTX *context)
+{
+    return with_tls(fd, context, SSL_accept);
+}
+
+SSL_CTX *net_client_tls(void)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    net_check(context != NULL, "SSL_CTX_new");
+    return context;
+}
+
+SSL_CTX *net_server_tls(const char *certificate, const char *key)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    net_check(context != NULL && SSL_CTX_use_certificate_chain_file(context, certificate) == 1,
+              certificate);
+    net_check(SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) == 1, key);
+    return context;
+}
+
+void net_close(struct net_link *link)
+{
+    if (link->ssl != NULL) {
+        (void)SSL_shutdown(link->ssl);
+        SSL_free(link->ssl);
+    }
+    close(link->fd);
+}
+
+static ssize_t send_some(struct net_link *link, const void *data, size_t size)
+{
+    if (link->ssl != NULL)
+        return SSL_write(link->ssl, data, size < BLOCK_BYTES ? (int)size : (int)BLOCK_BYTES);
+    ssize_t sent;
+    do
+        sent = send(link->fd, data, size, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+void net_send_all(struct net_link *link, const void *data, size_t size)
 {
     const char *next = data;
     while (size > 0) {
-        ssize_t sent = send(fd, next, size, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
+        ssize_t sent = send_some(link, next, size);
         net_check(sent > 0, "send");
         next += sent;
         size -= (size_t)sent;
     }
 }
 
-int net_recv_all(int fd, void *data, size_t size)
+size_t net_recv_some(struct net_link *link, void *data, size_t size)
+{
+    ssize_t got;
+    if (link->ssl != NULL) {
+        got = SSL_read(link->ssl, data, size < BLOCK_BYTES ? (int)size : (int)BLOCK_BYTES);
+        net_check(got > 0 || SSL_get_error(link->ssl, (int)got) == SSL_ERROR_ZERO_RETURN, "recv");
+        return got > 0 ? (size_t)got : 0;
+    }
+    do
+        got = recv(link->fd, data, size, 0);
+    while (got < 0 && errno == EINTR);
+    net_check(got >= 0, "recv");
+    return (size_t)got;
+}
+
+int net_recv_all(struct net_link *link, void *data, size_t size)
 {
     char *next = data;
     size_t left = size;
     while (left > 0) {
-        ssize_t got = recv(fd, next, left, 0);
-        if (got < 0 && errno == EINTR)
-            continue;
+        size_t got = net_recv_some(link, next, left);
         if (got == 0 && left == size)
             return 0;
         net_check(got > 0, "recv");
         next += got;
-        left -= (size_t)got;
+        left -= got;
     }
     return 1;
 }

@@ -32,13 +32,22 @@ export function privateBytes(pid) {
   return kib * 1024;
 }
 
+/** The most memory it ever had resident. @param {number} pid @returns {number} bytes */
+export function peakBytes(pid) {
+  const found = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(found?.[1]) * 1024;
+}
+
+/** @typedef {{pid: number, port: number, stop: () => Promise<void>}} Listening */
+
 /**
  * Starts a process whose first lines say the port it listens on.
  * @param {string} command @param {string[]} args @param {RegExp} port first group: the port
- * @returns {Promise<{pid: number, port: number, stop: () => Promise<void>}>}
+ * @param {Record<string, string>} [environment] besides this one's
+ * @returns {Promise<Listening>}
  */
-export async function listening(command, args, port) {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+export async function listening(command, args, port, environment = {}) {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'], env: { ...process.env, ...environment } });
   const found = await new Promise((resolve, reject) => {
     let text = '';
     child.once('exit', (code) => reject(new Error(`${command} ended with ${code} before it listened`)));
