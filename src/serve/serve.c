@@ -202,6 +202,9 @@ static int start_threads(struct server *s)
 
     rh_vault_limits_default(&limits);
     limits.reserve_bytes = s->config.reserve_bytes;
+    /* Each connection may hold an upload that is slow. */
+    if (limits.extents_open_max < s->config.connections_max)
+        limits.extents_open_max = s->config.connections_max;
     limits.upload_bytes_max = s->config.upload_bytes_max;
     limits.expire_after_ticks = s->config.expire_s;
     fit_descriptors(s, &limits);
