@@ -55,8 +55,8 @@ bool rh_cursor_admit(struct rh_vault *v, struct rh_op *op)
 }
 
 /*
- * Whether the body fits. A total that it declares is the upload's once all of the body is there, and
- * right: what was cut or changed on its way may say a wrong one, and that would stand for ever.
+ * Whether the body fits. A total that it declares is the upload's once all of the body is there,
+ * and right: what was cut or changed on its way may say a wrong one, and that would stand for ever.
  */
 static enum rh_reply_code judge_plan(const struct rh_vault *v, struct rh_op *op,
                                      const char **message)
