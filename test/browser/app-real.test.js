@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { startServer, temporaryDirectory } from '../server/server.js';
 import { PROMPTS, launch, openPage } from './app-browser.js';
 import { serveApp } from './app-server.js';
+import { Link } from './support/link.js';
 
 const indicator = '#uploadIndicator';
 const TOKEN = 'operator-token-for-this-test-0001';
@@ -125,17 +126,23 @@ describe('against the real server', () => {
     });
 
     it('after a reload it says that uploads resume, and finishes them', async (t) => {
-        const { server, start, page } = await stage(t);
-        await begin(page, server.url);
+        const link = await new Link().start();
+        t.after(() => link.stop());
+        const { server, start, page } = await stage(t, { args: ['--host', `127.0.0.1:${link.port}`] });
+        link.target = server.port;
+        await begin(page, `http://127.0.0.1:${link.port}/`);
         await toPrompt(page);
         await record(page);
         await server.stop('SIGKILL');
         await page.locator('#accept').click();
         await shows(page, 'h1', 'Second prompt');
-        await start(['--listen', `127.0.0.1:${server.port}`]);
+        /* The uploader outlives the page: it must still have something to do when that is back. */
+        link.rate = 20_000;
+        link.target = (await start()).port;
         await page.reload();
         await shows(page, indicator, 'Resuming uploads…');
         assert.equal(await page.locator('h1').textContent(), 'Welcome back');
+        link.rate = 0;
         await shows(page, indicator, '1 uploaded');
         await toPrompt(page);
         await shows(page, 'h1', 'Second prompt');
