@@ -82,7 +82,8 @@ struct rh_api {
     bool (*inform)(void *context, uint64_t op, unsigned status, const struct rh_header *headers,
                    size_t header_count);
     void *context;
-    size_t held_bytes; /* private: bodies held in memory now */
+    size_t held_bytes;        /* private: bodies held in memory now */
+    struct rh_response spare; /* private: the answer where there is no memory for one */
 };
 
 enum rh_want { RH_WANT_BODY = 1, RH_WANT_VAULT, RH_WANT_RESPOND, RH_WANT_FILE };

@@ -30,7 +30,7 @@ uint64_t api_resumable_body_length(const struct rh_exchange *x)
 
 bool api_resumable_target(struct rh_exchange *x)
 {
-    return api_id_upload(x, rh_bytes_of(x->params[0]), "not_found", x->resumable->upload);
+    return api_id_upload(x, rh_bytes_of(api_param(x, 0)), "not_found", x->resumable->upload);
 }
 
 struct rh_vault_request *api_resumable_request(struct rh_exchange *x, enum rh_request_kind kind,

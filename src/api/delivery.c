@@ -5,9 +5,11 @@
  * from a short list and, outside audio and video, as an attachment.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/internal.h"
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "http/url.h"
 
@@ -19,7 +21,7 @@ static const char *const inline_types[] = {
 /* Splits "name.ext" of the second path parameter; false: failed. */
 static bool name_of_file(struct rh_exchange *x, char out[RH_NAME_TEXT_MAX])
 {
-    const char *file = x->params[1];
+    const char *file = api_param(x, 1);
     const char *dot = strrchr(file, '.');
     size_t size = dot == NULL ? 0 : (size_t)(dot - file);
     if (size == 0) {
@@ -33,7 +35,7 @@ void api_recording(struct rh_exchange *x)
 {
     char session[RH_UUID_TEXT_MAX] = "";
     char name[RH_NAME_TEXT_MAX] = "";
-    if (!api_id_session(x, rh_bytes_of(x->params[0]), session) || !name_of_file(x, name))
+    if (!api_id_session(x, rh_bytes_of(api_param(x, 0)), session) || !name_of_file(x, name))
         return;
     struct rh_vault_request *request = api_request_new(x, RH_REQUEST_GET);
     if (request == NULL)
@@ -48,7 +50,8 @@ void api_download(struct rh_exchange *x)
 {
     char upload[RH_ID_TEXT_MAX] = "";
     char name[RH_NAME_TEXT_MAX] = "";
-    if (!api_id_upload(x, rh_bytes_of(x->params[0]), "not_found", upload) || !name_of_file(x, name))
+    if (!api_id_upload(x, rh_bytes_of(api_param(x, 0)), "not_found", upload) ||
+        !name_of_file(x, name))
         return;
     struct rh_vault_request *request = api_request_new(x, RH_REQUEST_GET);
     if (request == NULL)
@@ -75,11 +78,11 @@ static void file_type(struct rh_file_ref *file, const char *mime)
 void api_delivery_found(struct rh_exchange *x, struct rh_vault_reply *reply)
 {
     const struct rh_upload_view *upload = &reply->upload;
-    const char *dot = strrchr(x->params[1], '.');
+    const char *dot = strrchr(api_param(x, 1), '.');
     bool called =
         strcmp(upload->name, x->name) == 0 && strcmp(dot, rh_store_extension(upload->mime)) == 0;
     if (api_name_is_whole(upload))
-        called = called || strcmp(upload->name, x->params[1]) == 0;
+        called = called || strcmp(upload->name, api_param(x, 1)) == 0;
     bool here = upload->state == RH_UPLOAD_DONE && called;
     if (upload->state == RH_UPLOAD_LOST || upload->state == RH_UPLOAD_EXPIRED)
         api_fail(x, "gone", NULL);
@@ -87,6 +90,15 @@ void api_delivery_found(struct rh_exchange *x, struct rh_vault_reply *reply)
         api_fail(x, "not_found", NULL);
     else
         api_deliver_object(x, upload);
+}
+
+static bool make_file(struct rh_exchange *x)
+{
+    RH_ASSERT(x->file == NULL);
+    x->file = calloc(1, sizeof *x->file);
+    if (x->file == NULL)
+        api_fail(x, "overloaded", NULL);
+    return x->file != NULL;
 }
 
 void api_deliver_object(struct rh_exchange *x, const struct rh_upload_view *upload)
@@ -97,17 +109,19 @@ void api_deliver_object(struct rh_exchange *x, const struct rh_upload_view *uplo
     memcpy(target.name, upload->name, sizeof target.name);
     memcpy(target.mime, upload->mime, sizeof target.mime);
     struct rh_store *store = x->api->store;
-    if (store->ops->object_path(store, &target, x->file.path, sizeof x->file.path) != RH_OK) {
+    if (!make_file(x))
+        return;
+    if (store->ops->object_path(store, &target, x->file->path, sizeof x->file->path) != RH_OK) {
         api_fail(x, "internal", NULL);
         return;
     }
-    x->file.kind = RH_FILE_RECORDING;
-    file_type(&x->file, upload->mime);
+    x->file->kind = RH_FILE_RECORDING;
+    file_type(x->file, upload->mime);
     /* Names of files end as their owners had them; names of videos are without an ending. */
     bool ends = strchr(upload->name, '.') != NULL;
-    (void)snprintf(x->file.name, sizeof x->file.name, "%s%s", upload->name,
+    (void)snprintf(x->file->name, sizeof x->file->name, "%s%s", upload->name,
                    ends ? "" : rh_store_extension(upload->mime));
-    (void)snprintf(x->file.etag, sizeof x->file.etag, "\"%016llx-%llu\"",
+    (void)snprintf(x->file->etag, sizeof x->file->etag, "\"%016llx-%llu\"",
                    (unsigned long long)upload->crc64, (unsigned long long)upload->total);
     api_deliver_file(x);
 }
@@ -116,7 +130,7 @@ void api_deliver_object(struct rh_exchange *x, const struct rh_upload_view *uplo
  */
 void api_page(struct rh_exchange *x)
 {
-    uint8_t memory[sizeof x->file.path - 32];
+    uint8_t memory[sizeof x->file->path - 32];
     struct rh_buffer path;
     rh_buffer_init(&path, memory, sizeof memory - 1);
     enum rh_error error = rh_url_path_decode(x->request->path, &path);
@@ -132,11 +146,13 @@ void api_page(struct rh_exchange *x)
         api_fail(x, "not_found", NULL);
         return;
     }
+    if (!make_file(x))
+        return;
     bool sdk = strncmp(text, "/sdk/", 5) == 0;
     bool folder = memory[path.size - 1] == '/';
-    (void)snprintf(x->file.path, sizeof x->file.path, "%s%s%s", sdk ? "" : "app/", text + 1,
+    (void)snprintf(x->file->path, sizeof x->file->path, "%s%s%s", sdk ? "" : "app/", text + 1,
                    folder ? "index.html" : "");
-    x->file.kind = RH_FILE_PAGE;
+    x->file->kind = RH_FILE_PAGE;
     api_deliver_file(x);
 }
 

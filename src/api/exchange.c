@@ -56,7 +56,7 @@ void api_deliver(struct rh_exchange *x)
 {
     x->answered = true;
     x->want = RH_WANT_RESPOND;
-    x->response.close = x->body_broken;
+    x->response->close = x->body_broken || x->response_memory == NULL;
     api_hold_release(x);
     if (!body_comes(x) || x->wire_over)
         return;
@@ -64,7 +64,7 @@ void api_deliver(struct rh_exchange *x)
         x->mode = API_MODE_DRAIN;
         x->want = RH_WANT_BODY;
     } else {
-        x->response.close = true;
+        x->response->close = true;
     }
 }
 
@@ -112,6 +112,13 @@ void api_note(struct rh_exchange *x, const char *code, const char *message)
 struct rh_vault_request *api_request_new(struct rh_exchange *x, enum rh_request_kind kind)
 {
     struct rh_vault_request *request = calloc(1, sizeof *request);
+    if (request != NULL && kind == RH_REQUEST_CREATE) {
+        request->file_name = calloc(1, RH_FILE_NAME_MAX);
+        if (request->file_name == NULL) {
+            free(request);
+            request = NULL;
+        }
+    }
     if (request == NULL) {
         api_fail(x, "overloaded", NULL);
         return NULL;
@@ -221,7 +228,7 @@ static void drain_feed(struct rh_exchange *x, size_t size)
 {
     x->drained += size;
     if (x->drained > x->api->config->drain_bytes_max) {
-        x->response.close = true;
+        x->response->close = true;
         x->want = RH_WANT_RESPOND;
     }
 }
@@ -328,7 +335,8 @@ void rh_exchange_body_broken(struct rh_exchange *x, enum rh_error why)
     if (x->wire_over || x->body_broken)
         return;
     x->body_broken = true;
-    x->response.close = true;
+    if (x->response != NULL)
+        x->response->close = true;
     if (x->want == RH_WANT_FILE)
         return;
     if (x->mode == API_MODE_DRAIN || x->want == RH_WANT_RESPOND) {
@@ -438,12 +446,12 @@ enum rh_want rh_exchange_want(const struct rh_exchange *x)
 
 const struct rh_response *rh_exchange_response(const struct rh_exchange *x)
 {
-    return &x->response;
+    return x->response;
 }
 
 const struct rh_file_ref *rh_exchange_file(const struct rh_exchange *x)
 {
-    return &x->file;
+    return x->file;
 }
 
 bool rh_exchange_is_answered(const struct rh_exchange *x)
@@ -474,5 +482,8 @@ void rh_exchange_finish(struct rh_exchange *x)
     free(x->resumable);
     free(x->text);
     free(x->response_memory);
+    free(x->file);
+    for (size_t i = 0; i < API_PARAMS_MAX; i++)
+        free(x->params[i]);
     memset(x, 0, sizeof *x);
 }

@@ -44,10 +44,12 @@ static bool target(struct rh_exchange *x)
 {
     static const char *const pairs[] = {"patch", "load", "restore", "id"};
     struct rh_buffer value;
-    rh_buffer_init(&value, (uint8_t *)x->params[0], API_PARAM_BYTES - 1);
-    for (size_t i = 0; x->params[0][0] == '\0' && i < sizeof pairs / sizeof pairs[0]; i++) {
-        if (rh_url_query_find(x->request->query, pairs[i], &value) == RH_OK)
-            x->params[0][value.size] = '\0';
+    uint8_t memory[API_PARAM_BYTES];
+    rh_buffer_init(&value, memory, sizeof memory - 1);
+    for (size_t i = 0; api_param(x, 0)[0] == '\0' && i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (rh_url_query_find(x->request->query, pairs[i], &value) == RH_OK &&
+            !api_param_keep(x, 0, rh_buffer_bytes(&value)))
+            return false;
     }
     return api_resumable_target(x);
 }
@@ -82,7 +84,7 @@ void api_filepond_create(struct rh_exchange *x)
     request->file_name[0] = '\0';
     if (rh_request_single(x->request, "Upload-Name", &name) != RH_OK)
         name = form->file_name;
-    if (name.size > 0 && name.size < sizeof request->file_name && rh_utf8_valid(name)) {
+    if (name.size > 0 && name.size < RH_FILE_NAME_MAX && rh_utf8_valid(name)) {
         memcpy(request->file_name, name.data, name.size);
         request->file_name[name.size] = '\0';
     }
@@ -171,10 +173,10 @@ static void created(struct rh_exchange *x, struct rh_vault_reply *reply)
 static void add_offset(struct rh_exchange *x, const struct rh_vault_reply *reply)
 {
     const struct rh_upload_view *upload = &reply->upload;
-    (void)rh_response_add_u64(&x->response, "Upload-Offset",
+    (void)rh_response_add_u64(x->response, "Upload-Offset",
                               upload->state == RH_UPLOAD_DONE ? upload->total : upload->cursor);
     if (upload->total != RH_SIZE_UNKNOWN)
-        (void)rh_response_add_u64(&x->response, "Upload-Length", upload->total);
+        (void)rh_response_add_u64(x->response, "Upload-Length", upload->total);
 }
 
 static void looked(struct rh_exchange *x, struct rh_vault_reply *reply)

@@ -113,7 +113,7 @@ void api_files_put(struct rh_exchange *x)
 struct rh_vault_request *api_files_request(struct rh_exchange *x, enum rh_request_kind kind)
 {
     char upload[RH_ID_TEXT_MAX] = "";
-    if (!api_id_upload(x, rh_bytes_of(x->params[0]), "not_found", upload))
+    if (!api_id_upload(x, rh_bytes_of(api_param(x, 0)), "not_found", upload))
         return NULL;
     struct rh_vault_request *request = api_request_new(x, kind);
     if (request == NULL)
@@ -181,7 +181,7 @@ void api_files_options(struct rh_exchange *x)
     if (!is_below_files(x->request->path))
         return;
     /* By this our own senders know the server for one of ours. */
-    (void)rh_response_add_str(&x->response, "Reelhaul-Protocols", "videos, tus, resumable");
+    (void)rh_response_add_str(x->response, "Reelhaul-Protocols", "videos, tus, resumable");
     api_tus_options(x);
     api_resumable_options(x);
 }

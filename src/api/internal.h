@@ -131,6 +131,10 @@ struct api_route {
     bool coded; /* takes bodies with a Content-Encoding (coding.c) */
 };
 
+/*
+ * There are as many as bodies that trickle in: what is of use only before or after the body is
+ * allocated when it is needed.
+ */
 struct rh_exchange {
     struct rh_api *api;
     const struct rh_request *request;
@@ -139,7 +143,7 @@ struct rh_exchange {
     const struct api_route *route;
     enum rh_method method;             /* the effective one: X-HTTP-Method-Override counts */
     const struct api_dialect *dialect; /* NULL: outside of /files/ */
-    char params[API_PARAMS_MAX][API_PARAM_BYTES];
+    char *params[API_PARAMS_MAX];      /* malloc'ed; see api_param */
     enum rh_role role;
     char token_session[RH_UUID_TEXT_MAX]; /* RH_ROLE_PARTICIPANT: whose */
     const char *origin;                   /* the configured foreign origin this came from */
@@ -181,12 +185,12 @@ struct rh_exchange {
     unsigned fault_status; /* 0: the code's own */
     char allow[64];        /* 405 and OPTIONS */
 
-    bool answered; /* the response stands */
-    struct rh_response response;
-    void *response_memory;
-    char *text;            /* the body of the response, malloc'ed */
-    const char *text_type; /* NULL: JSON */
-    struct rh_file_ref file;
+    bool answered;                /* the response stands */
+    struct rh_response *response; /* NULL until there is one; in `response_memory`, or api->spare */
+    void *response_memory;        /* malloc'ed */
+    char *text;                   /* the body of the response, malloc'ed */
+    const char *text_type;        /* NULL: JSON */
+    struct rh_file_ref *file;     /* malloc'ed; NULL: none */
 };
 
 /* Notes the first fault (later ones are dropped) and ends the work: reports what was written, waits
@@ -199,7 +203,8 @@ void api_note_text(struct rh_exchange *x, const char *message);
 /* Notes it only; the way on is somebody else's. */
 void api_note(struct rh_exchange *x, const char *code, const char *message);
 
-/* A zeroed request of this exchange with every number unknown; NULL: failed already. */
+/* A zeroed request of this exchange with every number unknown, and room for RH_FILE_NAME_MAX bytes
+ * in file_name if it is a CREATE; NULL: failed already. */
 struct rh_vault_request *api_request_new(struct rh_exchange *x, enum rh_request_kind kind);
 /* Posts it: it is the vault's from now on. */
 void api_ask(struct rh_exchange *x, struct rh_vault_request *request);
@@ -212,6 +217,10 @@ void api_deliver_file(struct rh_exchange *x);
 
 /* Finds route and params. On false it has failed (404, 405, 400) or answered (OPTIONS). */
 bool api_route_find(struct rh_exchange *x);
+/* A "{x}" of the pattern, decoded; "" where there is none. */
+const char *api_param(const struct rh_exchange *x, size_t at);
+/* Takes a copy as that; false: failed. */
+bool api_param_keep(struct rh_exchange *x, size_t at, struct rh_bytes value);
 const struct api_route *api_routes(size_t *count);
 
 /* ---- auth.c ---- */

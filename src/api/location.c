@@ -88,5 +88,5 @@ void api_add_location(struct rh_exchange *x, const char *path)
 {
     char text[API_LOCATION_TEXT];
     api_location_text(x, path, text);
-    (void)rh_response_add_str(&x->response, "Location", text);
+    (void)rh_response_add_str(x->response, "Location", text);
 }

@@ -125,7 +125,7 @@ static void take_names(struct rh_exchange *x, struct rh_vault_request *request, 
 {
     struct rh_bytes value;
     struct rh_buffer name;
-    rh_buffer_init(&name, (uint8_t *)request->file_name, sizeof request->file_name - 1);
+    rh_buffer_init(&name, (uint8_t *)request->file_name, RH_FILE_NAME_MAX - 1);
     if (request->file_name[0] == '\0' &&
         rh_url_query_find(x->request->query, "name", &name) == RH_OK)
         request->file_name[name.size] = '\0';
@@ -181,7 +181,7 @@ static void answer(struct rh_exchange *x, struct rh_vault_reply *reply)
         char text[40];
         (void)snprintf(text, sizeof text, "bytes=0-%llu", (unsigned long long)(upload->cursor - 1));
         if (upload->cursor > 0)
-            (void)rh_response_add_str(&x->response, "Range", text);
+            (void)rh_response_add_str(x->response, "Range", text);
     }
 }
 

@@ -63,7 +63,7 @@ const char *api_state_name(enum rh_upload_state state)
 static void add_buffer(struct rh_exchange *x, const char *name, const struct rh_buffer *buffer)
 {
     if (buffer->size > 0)
-        (void)rh_response_add(&x->response, name, rh_buffer_bytes(buffer));
+        (void)rh_response_add(x->response, name, rh_buffer_bytes(buffer));
 }
 
 /* An unfinished upload with a cursor expires: of its bytes is said that they are durable, no more.
@@ -125,13 +125,13 @@ static void add_ranges(struct rh_exchange *x, const struct rh_vault_reply *reply
 static void add_upload(struct rh_exchange *x, const struct rh_vault_reply *reply)
 {
     if (reply->generation[0] != '\0')
-        (void)rh_response_add_str(&x->response, "Reelhaul-Generation", reply->generation);
+        (void)rh_response_add_str(x->response, "Reelhaul-Generation", reply->generation);
     /* Of an upload that is not there for this client nothing is said, whatever the vault knows. */
     bool hidden = reply->code == RH_REPLY_UNKNOWN || reply->code == RH_REPLY_UNKNOWN_SESSION;
     if (!reply->has_upload || hidden)
         return;
-    (void)rh_response_add_str(&x->response, "Reelhaul-Upload", reply->upload.id);
-    (void)rh_response_add_str(&x->response, "Reelhaul-State", api_state_name(reply->upload.state));
+    (void)rh_response_add_str(x->response, "Reelhaul-Upload", reply->upload.id);
+    (void)rh_response_add_str(x->response, "Reelhaul-State", api_state_name(reply->upload.state));
     add_receipt(x, reply);
     add_ranges(x, reply);
 }
@@ -154,17 +154,20 @@ static void begin(struct rh_exchange *x, unsigned status, const struct rh_vault_
 {
     size_t size = memory_needed(x, reply);
     free(x->response_memory);
-    x->response_memory = malloc(size);
+    x->response_memory = malloc(sizeof *x->response + size);
     if (x->response_memory == NULL) {
-        /* Not even headers: an empty 500 that ends the connection says what can be said. */
-        rh_response_init(&x->response, NULL, 0);
-        x->response.status = 500;
+        /* Not even headers: an empty 500 that ends the connection says what can be said. All who
+         * have none may share it, for it is the same. */
+        x->response = &x->api->spare;
+        rh_response_init(x->response, NULL, 0);
+        x->response->status = 500;
         return;
     }
-    rh_response_init(&x->response, x->response_memory, size);
-    x->response.status = status;
-    api_common_headers(x, &x->response);
-    (void)rh_response_add_str(&x->response, "Cache-Control", "no-store");
+    x->response = x->response_memory;
+    rh_response_init(x->response, x->response + 1, size);
+    x->response->status = status;
+    api_common_headers(x, x->response);
+    (void)rh_response_add_str(x->response, "Cache-Control", "no-store");
     if (reply != NULL)
         add_upload(x, reply);
     if (x->dialect != NULL && x->dialect->headers != NULL)
@@ -178,10 +181,10 @@ static void respond(struct rh_exchange *x, unsigned status, char *text,
     free(x->text);
     x->text = text;
     if (text != NULL && x->response_memory != NULL) {
-        (void)rh_response_add_str(&x->response, "Content-Type",
+        (void)rh_response_add_str(x->response, "Content-Type",
                                   x->text_type != NULL ? x->text_type
                                                        : "application/json; charset=utf-8");
-        rh_response_set_bytes(&x->response, rh_bytes_of(text));
+        rh_response_set_bytes(x->response, rh_bytes_of(text));
     }
     api_deliver(x);
 }
@@ -202,7 +205,7 @@ void api_respond_empty(struct rh_exchange *x, unsigned status, const struct rh_v
 {
     begin(x, status, reply);
     if (x->allow[0] != '\0')
-        (void)rh_response_add_str(&x->response, "Allow", x->allow);
+        (void)rh_response_add_str(x->response, "Allow", x->allow);
     api_deliver(x);
 }
 
@@ -249,7 +252,7 @@ void api_respond_fault(struct rh_exchange *x, const struct rh_vault_reply *reply
     unsigned status = x->fault_status != 0 ? x->fault_status : error->status;
     /* Without memory for words the status and the code still say it. */
     respond(x, status, api_json_dump(json), reply);
-    struct rh_response *response = &x->response;
+    struct rh_response *response = x->response;
     (void)rh_response_add_str(response, "Reelhaul-Error", error->code);
     if (status == 401)
         (void)rh_response_add_str(response, "WWW-Authenticate", "Bearer realm=\"reelhaul\"");

@@ -132,8 +132,8 @@ void api_resumable_options(struct rh_exchange *x)
     uint64_t most = x->api->config->upload_bytes_max;
     (void)rh_sf_put_u64(&rest, most < RH_SF_INTEGER_MAX ? most : RH_SF_INTEGER_MAX);
     text[9 + rest.size] = '\0';
-    (void)rh_response_add_str(&x->response, "Upload-Limit", text);
-    (void)rh_response_add_str(&x->response, "Accept-Patch", "application/partial-upload");
+    (void)rh_response_add_str(x->response, "Upload-Limit", text);
+    (void)rh_response_add_str(x->response, "Accept-Patch", "application/partial-upload");
 }
 
 static bool is_there(const struct rh_vault_reply *reply)
@@ -148,14 +148,14 @@ static void add_complete(struct rh_exchange *x, bool complete)
 {
     /* Version 3: never ?0 of a completed one's final answer, but HEAD wants it. */
     bool inverted = x->resumable->inverted;
-    (void)rh_response_add_str(&x->response, inverted ? "Upload-Incomplete" : "Upload-Complete",
+    (void)rh_response_add_str(x->response, inverted ? "Upload-Incomplete" : "Upload-Complete",
                               complete != inverted ? "?1" : "?0");
 }
 
 static void headers(struct rh_exchange *x, const struct rh_vault_reply *reply)
 {
     struct api_resumable *known = x->resumable;
-    unsigned status = x->response.status;
+    unsigned status = x->response->status;
     char limit[96];
     if (known == NULL)
         return;
@@ -168,16 +168,16 @@ static void headers(struct rh_exchange *x, const struct rh_vault_reply *reply)
         (there && (status == 201 || x->method == RH_METHOD_HEAD || x->method == RH_METHOD_GET));
     write_limit(x, there ? &reply->upload : NULL, limit);
     if (tells_limit && !is_before(x, VERSION_PARTIAL))
-        (void)rh_response_add_str(&x->response, "Upload-Limit", limit);
+        (void)rh_response_add_str(x->response, "Upload-Limit", limit);
     if (!there)
         return;
     const struct rh_upload_view *upload = &reply->upload;
     bool done = upload->state == RH_UPLOAD_DONE;
-    (void)rh_response_add_u64(&x->response, "Upload-Offset", done ? upload->total : upload->cursor);
+    (void)rh_response_add_u64(x->response, "Upload-Offset", done ? upload->total : upload->cursor);
     add_complete(x, done && status < 400);
     bool looks = x->method == RH_METHOD_HEAD || x->method == RH_METHOD_GET;
     if (looks && upload->total != RH_SIZE_UNKNOWN)
-        (void)rh_response_add_u64(&x->response, "Upload-Length", upload->total);
+        (void)rh_response_add_u64(x->response, "Upload-Length", upload->total);
 }
 
 /* ---- 104 ---- */

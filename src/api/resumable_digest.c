@@ -199,5 +199,5 @@ void api_repr_digest_add(struct rh_exchange *x)
         (void)rh_sf_put_byte_sequence(&text, value, size);
     }
     if (text.size > 0)
-        (void)rh_response_add(&x->response, "Repr-Digest", rh_buffer_bytes(&text));
+        (void)rh_response_add(x->response, "Repr-Digest", rh_buffer_bytes(&text));
 }

@@ -4,6 +4,7 @@
  * are the methods it has. HEAD goes wherever GET does, OPTIONS everywhere.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/internal.h"
@@ -263,11 +264,37 @@ static const char *const method_names[] = {
     [RH_METHOD_DELETE] = "DELETE", [RH_METHOD_OPTIONS] = "OPTIONS",
 };
 
+struct params {
+    uint8_t text[API_PARAMS_MAX][API_PARAM_BYTES];
+    size_t size[API_PARAMS_MAX];
+    size_t count;
+};
+
+const char *api_param(const struct rh_exchange *x, size_t at)
+{
+    return x->params[at] == NULL ? "" : x->params[at];
+}
+
+bool api_param_keep(struct rh_exchange *x, size_t at, struct rh_bytes value)
+{
+    char *text = malloc(value.size + 1);
+    if (text == NULL) {
+        api_fail(x, "overloaded", NULL);
+        return false;
+    }
+    if (value.size > 0)
+        memcpy(text, value.data, value.size);
+    text[value.size] = '\0';
+    free(x->params[at]);
+    x->params[at] = text;
+    return true;
+}
+
 /* RH_OK: fits; RH_ERR_UNKNOWN: does not; RH_ERR_SYNTAX: the path is no path. */
-static enum rh_error match(struct rh_exchange *x, const char *pattern)
+static enum rh_error match(const struct rh_exchange *x, const char *pattern, struct params *out)
 {
     struct rh_bytes rest = x->request->path;
-    size_t param = 0;
+    out->count = 0;
     const char *at = pattern;
     while (*at == '/') {
         at++;
@@ -287,8 +314,8 @@ static enum rh_error match(struct rh_exchange *x, const char *pattern)
         if (*at == '{') {
             if (segment.size == 0)
                 return RH_ERR_UNKNOWN;
-            memcpy(x->params[param], memory, segment.size);
-            x->params[param++][segment.size] = '\0';
+            memcpy(out->text[out->count], memory, segment.size);
+            out->size[out->count++] = segment.size;
         } else if (segment.size != want || memcmp(memory, at, want) != 0) {
             return RH_ERR_UNKNOWN;
         }
@@ -325,7 +352,7 @@ static bool options(struct rh_exchange *x)
         api_files_options(x);
     if (x->origin != NULL &&
         rh_request_find(x->request, "Access-Control-Request-Method", NULL) != NULL) {
-        struct rh_response *response = &x->response;
+        struct rh_response *response = x->response;
         (void)rh_response_add_str(response, "Access-Control-Allow-Methods", x->allow);
         (void)rh_response_add_str(
             response, "Access-Control-Allow-Headers",
@@ -353,13 +380,18 @@ bool api_route_find(struct rh_exchange *x)
     }
     size_t first = 0;
     enum rh_error error = RH_ERR_UNKNOWN;
-    while (first < ROUTE_COUNT && (error = match(x, routes[first].pattern)) == RH_ERR_UNKNOWN)
+    struct params params;
+    while (first < ROUTE_COUNT &&
+           (error = match(x, routes[first].pattern, &params)) == RH_ERR_UNKNOWN)
         first++;
     if (error != RH_OK) {
         api_fail(x, error == RH_ERR_UNKNOWN ? "not_found" : "bad_request",
                  error == RH_ERR_UNKNOWN ? NULL : "The path is malformed.");
         return false;
     }
+    for (size_t i = 0; i < params.count; i++)
+        if (!api_param_keep(x, i, (struct rh_bytes){params.text[i], params.size[i]}))
+            return false;
     const char *pattern = routes[first].pattern;
     if (method == RH_METHOD_OPTIONS) {
         allow_fill(x, pattern);

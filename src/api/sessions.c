@@ -78,7 +78,7 @@ void api_session_created(struct rh_exchange *x, struct rh_vault_reply *reply)
     /* Senders read no bodies: they take the new id from here. */
     char location[32 + RH_UUID_TEXT_MAX];
     (void)snprintf(location, sizeof location, "/api/session/%s", reply->session.id);
-    (void)rh_response_add_str(&x->response, "Location", location);
+    (void)rh_response_add_str(x->response, "Location", location);
 }
 
 /* ---- chunk ---- */
@@ -225,7 +225,7 @@ static bool video_wanted(struct rh_exchange *x)
 void api_session_get(struct rh_exchange *x)
 {
     char session[RH_UUID_TEXT_MAX] = "";
-    if (!api_id_session(x, rh_bytes_of(x->params[0]), session) || !video_wanted(x))
+    if (!api_id_session(x, rh_bytes_of(api_param(x, 0)), session) || !video_wanted(x))
         return;
     struct rh_vault_request *request = api_request_new(x, RH_REQUEST_SESSION_GET);
     if (request == NULL)

@@ -84,7 +84,7 @@ static void add_date(struct rh_exchange *x, const char *name, int64_t unix_s)
     struct rh_buffer text;
     rh_buffer_init(&text, memory, sizeof memory);
     if (rh_date_write(&text, unix_s) == RH_OK)
-        (void)rh_response_add(&x->response, name, rh_buffer_bytes(&text));
+        (void)rh_response_add(x->response, name, rh_buffer_bytes(&text));
 }
 
 /* A final upload has no offset before it is put together. */
@@ -104,11 +104,11 @@ static bool is_there(const struct rh_vault_reply *reply)
 
 static void headers(struct rh_exchange *x, const struct rh_vault_reply *reply)
 {
-    unsigned status = x->response.status;
+    unsigned status = x->response->status;
     if (status == 412)
-        (void)rh_response_add_str(&x->response, "Tus-Version", TUS_VERSION);
+        (void)rh_response_add_str(x->response, "Tus-Version", TUS_VERSION);
     if (status == 413)
-        (void)rh_response_add_u64(&x->response, "Tus-Max-Size", x->api->config->upload_bytes_max);
+        (void)rh_response_add_u64(x->response, "Tus-Max-Size", x->api->config->upload_bytes_max);
     if (x->tus != NULL && x->tus->created) {
         /* Made, whatever becomes of the body that came with it. */
         char path[16 + RH_ID_TEXT_MAX] = "/files/";
@@ -119,7 +119,7 @@ static void headers(struct rh_exchange *x, const struct rh_vault_reply *reply)
         return;
     const struct rh_upload_view *upload = &reply->upload;
     if (has_offset(upload))
-        (void)rh_response_add_u64(&x->response, "Upload-Offset", upload->cursor);
+        (void)rh_response_add_u64(x->response, "Upload-Offset", upload->cursor);
     if (upload->expires_wall_s > 0)
         add_date(x, "Upload-Expires", upload->expires_wall_s);
 }
@@ -143,7 +143,7 @@ static void fault(struct rh_exchange *x, const struct rh_vault_reply *reply)
 
 void api_tus_options(struct rh_exchange *x)
 {
-    struct rh_response *response = &x->response;
+    struct rh_response *response = x->response;
     (void)rh_response_add_str(response, "Tus-Version", TUS_VERSION);
     (void)rh_response_add_str(response, "Tus-Extension", EXTENSIONS);
     (void)rh_response_add_u64(response, "Tus-Max-Size", x->api->config->upload_bytes_max);
@@ -168,9 +168,9 @@ static void add_echoes(struct rh_exchange *x, json_t *metadata)
     const char *raw = json_string_value(json_object_get(tus, "upload_metadata"));
     const char *concat = json_string_value(json_object_get(tus, "upload_concat"));
     if (raw != NULL)
-        (void)rh_response_add_str(&x->response, "Upload-Metadata", raw);
+        (void)rh_response_add_str(x->response, "Upload-Metadata", raw);
     if (concat != NULL)
-        (void)rh_response_add_str(&x->response, "Upload-Concat", concat);
+        (void)rh_response_add_str(x->response, "Upload-Concat", concat);
 }
 
 static void head_answer(struct rh_exchange *x, struct rh_vault_reply *reply)
@@ -187,9 +187,9 @@ static void head_answer(struct rh_exchange *x, struct rh_vault_reply *reply)
     }
     api_respond_empty(x, 200, reply);
     if (upload->total != RH_SIZE_UNKNOWN)
-        (void)rh_response_add_u64(&x->response, "Upload-Length", upload->total);
+        (void)rh_response_add_u64(x->response, "Upload-Length", upload->total);
     else if (upload->concat != RH_CONCAT_FINAL)
-        (void)rh_response_add_str(&x->response, "Upload-Defer-Length", "1");
+        (void)rh_response_add_str(x->response, "Upload-Defer-Length", "1");
     add_echoes(x, metadata);
     json_decref(metadata);
 }

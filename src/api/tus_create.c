@@ -101,7 +101,7 @@ static void take_names(struct rh_exchange *x, const struct metadata *metadata,
     static const char *const types[] = {"filetype",    "type",         "mimeType", "mime_type",
                                         "contentType", "content-type", NULL};
     char type[RH_MIME_TEXT_MAX + 3];
-    (void)value_of(metadata, names, request->file_name, sizeof request->file_name);
+    (void)value_of(metadata, names, request->file_name, RH_FILE_NAME_MAX);
     (void)value_of(metadata, types, type, sizeof type);
     api_id_mime_of_file(x, rh_bytes_of(type), request->mime);
 }

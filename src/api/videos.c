@@ -58,8 +58,7 @@ void api_video_init(struct rh_exchange *x, json_t *body)
     if (request == NULL)
         return;
     if (!init_read(x, body, request)) {
-        free(request->metadata);
-        free(request);
+        rh_vault_request_free(request);
         return;
     }
     api_auth_scope(x, request); /* a participant's uploads are in its session */
@@ -85,7 +84,7 @@ void api_video_inited(struct rh_exchange *x, struct rh_vault_reply *reply)
                      reply);
     char location[32 + RH_ID_TEXT_MAX] = "/api/v1/videos/";
     strcat(location, reply->upload.id);
-    (void)rh_response_add_str(&x->response, "Location", location);
+    (void)rh_response_add_str(x->response, "Location", location);
 }
 
 /* ---- chunk ---- */
@@ -401,7 +400,7 @@ void api_video_finalized(struct rh_exchange *x, struct rh_vault_reply *reply)
 static void ask_by_id(struct rh_exchange *x, enum rh_request_kind kind)
 {
     char upload[RH_ID_TEXT_MAX] = "";
-    if (!api_id_upload(x, rh_bytes_of(x->params[0]), "not_found", upload))
+    if (!api_id_upload(x, rh_bytes_of(api_param(x, 0)), "not_found", upload))
         return;
     struct rh_vault_request *request = api_request_new(x, kind);
     if (request == NULL)

@@ -109,7 +109,7 @@ static void create_new(struct rh_vault *v, struct rh_op *op)
     if (request->concat == RH_CONCAT_FINAL && !rh_concat_admit(v, op))
         return;
     if (request->cursor && request->name[0] == '\0' && op->session == NULL)
-        rh_cursor_file_name(request->file_name, request->name);
+        rh_cursor_file_name(request->file_name == NULL ? "" : request->file_name, request->name);
     if (request->name[0] != '\0' && rh_name_check(rh_bytes_of(request->name)) != RH_OK) {
         rh_reply(v, op, RH_REPLY_CONFLICT, "this name cannot be used");
         return;

@@ -48,7 +48,7 @@ struct extent {
     struct rh_list link;
     int fd;
     atomic_bool name_is_durable;
-    char path[RH_PATH_MAX];
+    char path[]; /* there are as many as uploads under way */
 };
 
 static struct extent *extent_of(uint64_t handle)
@@ -237,16 +237,18 @@ static enum rh_error holds_vouched(const struct store_files *store, const char *
 static enum rh_error begin(struct store_files *store, const struct rh_store_job *job,
                            struct rh_store_result *result)
 {
-    struct extent *extent = calloc(1, sizeof *extent);
-    enum rh_error error;
+    char path[RH_PATH_MAX];
+    enum rh_error error = job->index == RH_EXTENT_IN_PLACE
+                              ? rh_path_incoming(&job->target, path, sizeof path)
+                              : rh_path_waiting(&job->target, job->index, path, sizeof path);
+    if (error != RH_OK)
+        return error;
+    size_t size = strlen(path) + 1;
+    struct extent *extent = calloc(1, sizeof *extent + size);
     if (extent == NULL)
         return RH_ERR_MEMORY;
-    if (job->index == RH_EXTENT_IN_PLACE)
-        error = rh_path_incoming(&job->target, extent->path, sizeof extent->path);
-    else
-        error = rh_path_waiting(&job->target, job->index, extent->path, sizeof extent->path);
-    if (error == RH_OK)
-        error = holds_vouched(store, extent->path, job->size);
+    memcpy(extent->path, path, size);
+    error = holds_vouched(store, extent->path, job->size);
     if (error == RH_OK && job->index == RH_EXTENT_IN_PLACE)
         error = write_identity(store, &job->target);
     if (error == RH_OK)

@@ -88,6 +88,7 @@ void rh_vault_request_free(struct rh_vault_request *request)
         return;
     free(request->metadata);
     free(request->sources);
+    free(request->file_name);
     free(request);
 }
 

@@ -131,9 +131,9 @@ struct rh_vault_request {
     enum rh_concat concat; /* CREATE with cursor */
     char (*sources)[RH_ID_TEXT_MAX]; /* RH_CONCAT_FINAL: malloc'ed; the vault takes it */
     size_t source_count;
-    char file_name[RH_FILE_NAME_MAX]; /* CREATE with cursor, where name is "": what the client calls
-                                         it, in any bytes; the name is made of it (base/id.h rules)
-                                       */
+    char
+        *file_name; /* CREATE with cursor, where name is "": what the client calls it, in any bytes;
+                       the name is made of it (base/id.h rules); malloc'ed; the vault takes it */
 };
 
 /* A request and what it owns; takes NULL. */

@@ -45,6 +45,7 @@ static void vault_ask(void *context, struct rh_exchange *x, struct rh_vault_requ
     h->granted = false;
     h->asks++;
     free(h->asked.sources);
+    free(h->asked.file_name);
     h->asked = *request;
     free(h->asked_metadata);
     h->asked_metadata = request->metadata;
@@ -206,6 +207,8 @@ static void forget(struct harness *h)
     h->asked_metadata = NULL;
     free(h->asked.sources);
     h->asked.sources = NULL;
+    free(h->asked.file_name);
+    h->asked.file_name = NULL;
 }
 
 void harness_close(struct harness *h)

@@ -118,7 +118,7 @@ static void its_name_is_made_of_the_file_name(void **state)
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct rh_vault_request *request = create_of(&f->w, 0);
-        strcpy(request->file_name, names[i].from);
+        request->file_name = strdup(names[i].from);
         const struct rh_vault_reply *reply = ask_answer(&f->w, request);
         assert_int_equal(reply->code, RH_REPLY_CREATED);
         if (names[i].to != NULL)
@@ -132,6 +132,7 @@ static void a_long_file_name_keeps_its_extension(void **state)
 {
     struct fixture *f = *state;
     struct rh_vault_request *request = create_of(&f->w, 0);
+    request->file_name = calloc(1, RH_FILE_NAME_MAX);
     memset(request->file_name, 'a', 400);
     strcpy(request->file_name + 400, ".webm");
     const struct rh_vault_reply *reply = ask_answer(&f->w, request);
