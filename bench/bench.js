@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { measureCuts } from './cuts.js';
+import { measureHeld } from './held.js';
 import { measureIngest } from './ingest.js';
 import { measureMemory } from './memory.js';
 import { measurePeers } from './peers.js';
@@ -18,12 +19,13 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '15' },
     only: { type: 'string', default: 'ingest,memory,sizes' },
     tusd: { type: 'string', default: '' },
+    held: { type: 'string', default: '10000' },
     help: { type: 'boolean', default: false },
   },
 });
 
 if (values.help) {
-  console.log(`usage: script/bench [--rounds 15] [--only ingest,memory,sizes] [--dir /var/tmp] [--tusd FILE] [--build DIR]
+  console.log(`usage: script/bench [--rounds 15] [--only ingest,memory,sizes] [--dir /var/tmp] [--tusd FILE] [--held 10000] [--build DIR]
 
 ingest   durable 8 MiB parts over 1 and 8 connections against the floors; 64 KiB parts over 64 connections with and
          without group commit
@@ -33,6 +35,8 @@ sizes    gzipped wasm and SDK
 and only when asked for:
 
 peers    tus uploads against @tus/server and tusd: some 6 GB a round; --rounds 5 is enough
+held     private memory per slow upload, plain, with TLS, and over HTTP/2 with TLS, with as many as the limit of
+         descriptors allows (two each in the server), --held at the most; some minutes
 cuts     bytes sent twice over a line that is cut a hundred times
 secure   TLS and HTTP/2 against a floor by TLS; needs h2load
 
@@ -57,5 +61,6 @@ if (only.includes('ingest')) await measureIngest(setup);
 if (only.includes('memory')) await measureMemory(setup);
 if (only.includes('peers')) await measurePeers(setup);
 if (only.includes('secure')) await measureSecure(setup);
+if (only.includes('held')) await measureHeld(setup, Number(values.held));
 if (only.includes('cuts')) await measureCuts(setup);
 if (only.includes('sizes')) measureSizes(setup);

@@ -7,10 +7,16 @@ import { discard, listening, privateBytes, scratch } from './process.js';
 
 const CONNECTIONS = 1000;
 
-/** @param {number} port @param {string} text @param {(answer: string) => boolean} enough @returns {Promise<{socket: net.Socket, answer: string}>} */
-function exchange(port, text, enough) {
+/** @typedef {(port: number, ready: () => void) => net.Socket} Connect */
+
+/** @type {Connect} */
+const plain = (port, ready) => net.connect(port, '127.0.0.1', ready);
+
+/** @param {number} port @param {string} text @param {(answer: string) => boolean} enough @param {Connect} [connect]
+ * @returns {Promise<{socket: net.Socket, answer: string}>} */
+function exchange(port, text, enough, connect = plain) {
   return new Promise((resolve, reject) => {
-    const socket = net.connect(port, '127.0.0.1', () => socket.write(text));
+    const socket = connect(port, () => socket.write(text));
     let answer = '';
     socket.on('error', reject);
     socket.on('data', (bytes) => {
@@ -26,11 +32,11 @@ async function idle(port) {
   return socket;
 }
 
-/** An upload of which 64 KiB of a 1 MiB part came, and no more for now. @param {number} port */
-async function slow(port) {
+/** An upload of which 64 KiB of a 1 MiB part came, and no more for now. @param {number} port @param {Connect} [connect] */
+export async function slow(port, connect = plain) {
   const body = '{"mime_type":"video/webm","size":1048576}';
   const made = await exchange(port, `POST /api/v1/videos/init HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n`
-    + `Content-Length: ${body.length}\r\n\r\n${body}`, (answer) => /\r\n\r\n.*}/s.test(answer));
+    + `Content-Length: ${body.length}\r\n\r\n${body}`, (answer) => /\r\n\r\n.*}/s.test(answer), connect);
   const id = /\r\nreelhaul-upload: ([^\r]+)/i.exec(made.answer)?.[1];
   if (!id) throw new Error(`no upload id in ${made.answer}`);
   made.socket.write(`POST /api/v1/videos/chunk HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/octet-stream\r\n`
@@ -62,7 +68,7 @@ async function perConnection(setup, open) {
 }
 
 /** Waits until memory stops moving. @param {number} pid */
-async function settled(pid) {
+export async function settled(pid) {
   for (let last = -1, now = privateBytes(pid); last !== now; last = now, now = privateBytes(pid)) {
     await new Promise((resolve) => { setTimeout(resolve, 300); });
   }
@@ -72,5 +78,5 @@ async function settled(pid) {
 export async function measureMemory(setup) {
   console.log(`\n## Memory of the server, private, ${CONNECTIONS} connections\n\n| what | KiB each |\n|---|---|`);
   console.log(`| idle keep-alive connection | ${(await perConnection(setup, idle) / 1024).toFixed(1)} |`);
-  console.log(`| slow upload (64 KiB of a 1 MiB part came) | ${(await perConnection(setup, slow) / 1024).toFixed(1)} |`);
+  console.log(`| slow upload (64 KiB of a 1 MiB part came) | ${(await perConnection(setup, (port) => slow(port)) / 1024).toFixed(1)} |`);
 }
