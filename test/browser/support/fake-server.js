@@ -33,8 +33,9 @@ const refusals = { 400: 'invalid_field', 401: 'unauthorized', 403: 'forbidden', 
  * @property {'open'|'done'} state
  * @property {any} metadata
  * @property {number} writer  the highest writer number seen
- * @property {[number, number][]} told  ranges that an answer said are durable
- * @property {number} twice   bytes that came although that had been said
+ * @property {Map<string, [number, number][]>} told  ranges that answers said are durable, by the writer who was
+ *   told; '' are answers to nobody in particular
+ * @property {number} twice   bytes that came from somebody who had been told so
  */
 
 /** What happened, in order. @typedef {{method: string, path: string, status: number, offset: number,
@@ -162,7 +163,7 @@ export class FakeServer {
         const upload = {
             id: randomUUID(), session: body.session_id ?? '', video: body.video_id ?? randomUUID(),
             mime: body.mime_type, bytes: Buffer.alloc(0), ranges: [], total: body.size ?? null,
-            state: 'open', metadata: body.metadata, writer: 0, told: [], twice: 0,
+            state: 'open', metadata: body.metadata, writer: 0, told: new Map(), twice: 0,
         };
         this.uploads.set(upload.id, upload);
         return this.#say(upload, 201, answer, { Location: `/api/v1/videos/${upload.id}` });
@@ -184,7 +185,8 @@ export class FakeServer {
         const upload = this.uploads.get(text(request, 'reelhaul-upload'));
         const cut = this.cut(entry);
         if (upload && !isStale(upload, entry)) {
-            upload.twice += overlap(upload.told, entry.offset, entry.offset + entry.length);
+            const told = [...upload.told.get('') ?? [], ...upload.told.get(entry.writer) ?? []];
+            upload.twice += overlap(coalesced(told), entry.offset, entry.offset + entry.length);
         }
         const { socket } = request;
         /** @type {Buffer[]} */
@@ -221,7 +223,8 @@ export class FakeServer {
         if (!whole) return undefined;
         finish(upload);
         const receipt = `offset=${entry.offset}, length=${length}, crc64=${sum}, kept=until-complete, durable`;
-        return this.#say(upload, 200, answer, upload.state === 'done' ? {} : { 'Reelhaul-Receipt': receipt });
+        const more = upload.state === 'done' ? {} : { 'Reelhaul-Receipt': receipt };
+        return this.#say(upload, 200, answer, more, undefined, entry.writer);
     }
 
     /** @param {any} body @param {import('node:http').ServerResponse} answer */
@@ -235,8 +238,9 @@ export class FakeServer {
     }
 
     /** @param {Upload} upload @param {number} status @param {import('node:http').ServerResponse} answer
-     * @param {Record<string, string>} [more] @param {string} [word] */
-    #say(upload, status, answer, more = {}, word = undefined) {
+     * @param {Record<string, string>} [more] @param {string} [word]
+     * @param {string} [asker] the writer that hears it */
+    #say(upload, status, answer, more = {}, word = undefined, asker = '') {
         const { id, session, video, state, bytes, ranges } = upload;
         /** @type {Record<string, string>} */
         const headers = { 'Reelhaul-Upload': id, 'Reelhaul-State': state, 'Reelhaul-Generation': this.generation };
@@ -252,7 +256,7 @@ export class FakeServer {
         }
         const url = state === 'done' ? `/recordings/${session || 'none'}/${video}.webm` : undefined;
         const received = ranges.reduce((sum, [from, to]) => sum + to - from, 0);
-        upload.told = [...ranges];
+        upload.told.set(asker, coalesced(ranges));
         const listed = ranges.map(([from, to]) => ({ offset: from, length: to - from }));
         const body = { upload_id: id, video_id: video, session_id: session, state, received, url, status: word,
             durable: listed };
@@ -287,13 +291,19 @@ function keep(upload, offset, body) {
         upload.bytes = Buffer.concat([upload.bytes, Buffer.alloc(end - upload.bytes.length)]);
     }
     body.copy(upload.bytes, offset);
-    const sorted = [...upload.ranges, /** @type {[number, number]} */ ([offset, end])].sort((a, b) => a[0] - b[0]);
-    upload.ranges = [];
-    for (const [from, to] of sorted) {
-        const last = upload.ranges.at(-1);
+    upload.ranges = coalesced([...upload.ranges, [offset, end]]);
+}
+
+/** @param {[number, number][]} ranges @returns {[number, number][]} new ones */
+function coalesced(ranges) {
+    /** @type {[number, number][]} */
+    const out = [];
+    for (const [from, to] of [...ranges].sort((a, b) => a[0] - b[0])) {
+        const last = out.at(-1);
         if (last && from <= last[1]) last[1] = Math.max(last[1], to);
-        else upload.ranges.push([from, to]);
+        else out.push([from, to]);
     }
+    return out;
 }
 
 /** Whether a newer writer was heard of; else this one is the newest. @param {Upload} upload @param {Entry} entry */
