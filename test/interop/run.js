@@ -170,7 +170,7 @@ async function stepsOf(server) {
             const { file, sum: expected } = make('large.bin', 64 * MIB);
             const done = (await all([...flags, file])).events.find((event) => event.state === 'completed');
             there(expected);
-            return String(done?.trust); // how fast is measured by bench/tus.js: one run among others says nothing
+            return String(done?.trust); // how fast is measured by bench/peers.js: one run among others says nothing
         },
         'an empty file': async () => {
             const done = (await all([...flags, make('empty.bin', 0).file])).events.find((event) => event.state === 'completed');
@@ -275,7 +275,7 @@ const page = [
     `Reelhaul ${servers[0]?.version}, Node ${process.versions.node}, ${os.type()} ${os.release().split('-')[0]}, ${new Date().toISOString().slice(0, 10)}.`, '',
     '## `reelhaul push --protocol tus` against servers', '',
     '*proven*: a receipt of the server was compared with what was sent. *stored*: the server said so when it was asked; such',
-    'uploads end with exit status 6, and what exists nowhere else is kept. Speed is measured by `bench/tus.js`.', '',
+    'uploads end with exit status 6, and what exists nowhere else is kept. Speed is measured by `bench/peers.js`.', '',
     line(['', ...servers.map((server) => `${server.name} ${server.version}`)]),
     line(['---', ...servers.map(() => '---')]),
     ...[...rows].map(([name, cells]) => line([name, ...cells])), '',
