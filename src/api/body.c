@@ -63,7 +63,7 @@ void api_sink_report(struct rh_exchange *x, enum rh_written_end end)
 
 void api_sink_sofar(struct rh_exchange *x, bool asked)
 {
-    struct rh_grant *grant = &x->grant;
+    struct api_grant *grant = &x->grant;
     uint64_t bytes = x->written.bytes;
     RH_ASSERT(x->ask == API_ASK_GRANTED);
     RH_ASSERT(grant->checkpoint);

@@ -26,6 +26,8 @@ void rh_api_config_default(struct rh_api_config *config)
     };
 }
 
+#define MESSAGE_BYTES 200
+
 size_t rh_exchange_size(void)
 {
     return sizeof(struct rh_exchange);
@@ -73,13 +75,31 @@ void api_deliver_file(struct rh_exchange *x)
     x->want = RH_WANT_FILE;
 }
 
+/* Without memory for it the code's own message has to do. */
+static void say(struct rh_exchange *x, const char *format, va_list arguments)
+{
+    if (x->fault_message == NULL)
+        x->fault_message = malloc(MESSAGE_BYTES);
+    if (x->fault_message != NULL)
+        (void)vsnprintf(x->fault_message, MESSAGE_BYTES, format, arguments);
+}
+
+__attribute__((format(printf, 2, 3))) static void tell(struct rh_exchange *x, const char *format,
+                                                       ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(x, format, arguments);
+    va_end(arguments);
+}
+
 static void note(struct rh_exchange *x, const char *code, const char *format, va_list arguments)
 {
     if (x->fault != NULL || x->answered)
         return;
     x->fault = code;
     if (format != NULL)
-        (void)vsnprintf(x->fault_message, sizeof x->fault_message, format, arguments);
+        say(x, format, arguments);
 }
 
 void api_fail(struct rh_exchange *x, const char *code, const char *format, ...)
@@ -96,14 +116,14 @@ void api_fail(struct rh_exchange *x, const char *code, const char *format, ...)
 
 void api_note_text(struct rh_exchange *x, const char *message)
 {
-    (void)snprintf(x->fault_message, sizeof x->fault_message, "%s", message);
+    tell(x, "%s", message);
 }
 
 void api_note(struct rh_exchange *x, const char *code, const char *message)
 {
     if (x->fault == NULL) {
         x->fault = code;
-        (void)snprintf(x->fault_message, sizeof x->fault_message, "%s", message);
+        tell(x, "%s", message);
     }
 }
 
@@ -148,12 +168,28 @@ void api_ask(struct rh_exchange *x, struct rh_vault_request *request)
     x->api->ask(x->api->context, x, request);
 }
 
+static bool take_grant(struct rh_exchange *x, const struct rh_grant *grant)
+{
+    size_t count = grant->span_count > 0 ? grant->span_count : 1;
+    struct rh_grant_span *spans = calloc(count, sizeof *spans);
+    free(x->grant.spans);
+    x->grant = (struct api_grant){.handle = grant->handle, .spans = spans};
+    if (spans == NULL)
+        return false;
+    memcpy(spans, grant->spans, grant->span_count * sizeof *spans);
+    x->grant.span_count = grant->span_count;
+    x->grant.bytes_max = grant->bytes_max;
+    x->grant.checkpoint = grant->checkpoint;
+    return true;
+}
+
 void rh_exchange_granted(struct rh_exchange *x, const struct rh_grant *grant)
 {
     RH_ASSERT(x->ask == API_ASK_WAITING);
     RH_ASSERT(grant->op == x->op);
     RH_ASSERT(grant->span_count <= RH_GRANT_SPANS_MAX);
-    x->grant = *grant;
+    if (!take_grant(x, grant))
+        api_note(x, "overloaded", "");
     memset(&x->written, 0, sizeof x->written);
     x->reported = 0;
     x->span_at = 0;
@@ -180,11 +216,9 @@ static void fault_of_reply(struct rh_exchange *x, const struct rh_vault_reply *r
     const char *message = reply->message;
     if (message != NULL && message[0] != '\0')
         /* The vault writes clauses, answers are sentences. */
-        (void)snprintf(x->fault_message, sizeof x->fault_message, "%c%s.",
-                       toupper((unsigned char)message[0]), message + 1);
+        tell(x, "%c%s.", toupper((unsigned char)message[0]), message + 1);
     else if (reply->code == RH_REPLY_BROKEN)
-        (void)snprintf(x->fault_message, sizeof x->fault_message,
-                       "The body ended early; what came of it is durable.");
+        tell(x, "The body ended early; what came of it is durable.");
     /* Gaps in a form upload are the caller's mistake (sessions API: 400), gaps in an upload by
      * ranges a conflict with its state. */
     if (reply->code == RH_REPLY_INCOMPLETE && reply->has_upload &&
@@ -483,6 +517,8 @@ void rh_exchange_finish(struct rh_exchange *x)
     free(x->text);
     free(x->response_memory);
     free(x->file);
+    free(x->grant.spans);
+    free(x->fault_message);
     for (size_t i = 0; i < API_PARAMS_MAX; i++)
         free(x->params[i]);
     memset(x, 0, sizeof *x);

@@ -131,6 +131,15 @@ struct api_route {
     bool coded; /* takes bodies with a Content-Encoding (coding.c) */
 };
 
+/* What is of use of a grant. */
+struct api_grant {
+    uint64_t handle;
+    uint64_t bytes_max;
+    struct rh_grant_span *spans; /* malloc'ed, room for one at the least; NULL: never granted */
+    size_t span_count;
+    bool checkpoint;
+};
+
 /*
  * There are as many as bodies that trickle in: what is of use only before or after the body is
  * allocated when it is needed.
@@ -170,7 +179,7 @@ struct rh_exchange {
     uint64_t chunk_index;     /* as the form said */
     uint64_t chunk_count;
     char name[RH_NAME_TEXT_MAX]; /* video id that the answer is about */
-    struct rh_grant grant;
+    struct api_grant grant;
     struct rh_written written; /* since the last report */
     uint64_t reported;         /* bytes in reports before */
     uint64_t committed;        /* RH_DO_PROGRESS: the upload's cursor; 0: none came */
@@ -180,8 +189,8 @@ struct rh_exchange {
     struct api_resumable *resumable; /* the same for the dialects of resumable.h */
     struct api_tus *tus;             /* what tus has to remember of the head; NULL: nothing */
 
-    const char *fault; /* code; NULL: none */
-    char fault_message[200];
+    const char *fault;     /* code; NULL: none */
+    char *fault_message;   /* malloc'ed; NULL: the code's own */
     unsigned fault_status; /* 0: the code's own */
     char allow[64];        /* 405 and OPTIONS */
 

@@ -228,7 +228,8 @@ static json_t *missing_chunks(const struct rh_vault_reply *reply)
 static json_t *fault_json(const struct rh_exchange *x, const struct api_error *error,
                           const struct rh_vault_reply *reply)
 {
-    json_t *json = api_error_json(error, x->fault_message[0] != '\0' ? x->fault_message : NULL);
+    bool said = x->fault_message != NULL && x->fault_message[0] != '\0';
+    json_t *json = api_error_json(error, said ? x->fault_message : NULL);
     if (reply != NULL && reply->code == RH_REPLY_INCOMPLETE && reply->has_upload) {
         api_json_set(&json, "missing", api_json_missing(reply));
         if (reply->upload.geometry == RH_GEOMETRY_CHUNKS &&

@@ -183,7 +183,7 @@ void rh_chunk_apply(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_upload *u = op->upload;
     struct rh_chunk_row row = {
-        .index = op->request->chunk_index, .length = op->written.bytes, .crc64 = op->crc64};
+        .index = op->request->chunk_index, .length = op->written->bytes, .crc64 = op->crc64};
     if (op->in_place_chunk || (row.length == 0 && row.index == u->row.chunk_next)) {
         op->receipt = (struct rh_interval){
             .offset = rh_intervals_end(&u->acked), .length = row.length, .crc64 = row.crc64};

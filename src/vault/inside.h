@@ -161,6 +161,15 @@ enum rh_op_stage {
     RH_OP_REPLYING, /* the reply waits for its commit */
 };
 
+/* A grant with room for the spans that it has: as many are held as bodies trickle in. */
+struct rh_op_grant {
+    uint64_t handle;
+    uint64_t bytes_max;
+    struct rh_grant_span *spans; /* rh_vault.plan until it is given, then rh_op.spans */
+    size_t span_count;
+    bool checkpoint;
+};
+
 /* One request in flight. */
 struct rh_op {
     struct rh_map_node by_id;
@@ -177,12 +186,13 @@ struct rh_op {
 
     /* WRITE */
     struct rh_extent *extent; /* held; NULL where nothing is to be written */
-    struct rh_grant grant;
-    struct rh_written written;
-    bool in_place_chunk; /* a chunk that goes in place at once */
-    bool compare_chunk;  /* a chunk that is there already */
-    bool cut;            /* granted less than asked, see rh_write_grant */
-    bool short_of_space; /* bytes_max comes from the free space */
+    struct rh_op_grant grant;
+    struct rh_grant_span *spans; /* malloc'ed; NULL: not granted */
+    struct rh_written *written;  /* malloc'ed; the last report; NULL: it has not come */
+    bool in_place_chunk;         /* a chunk that goes in place at once */
+    bool compare_chunk;          /* a chunk that is there already */
+    bool cut;                    /* granted less than asked, see rh_write_grant */
+    bool short_of_space;         /* bytes_max comes from the free space */
     bool revoked;
     bool superseded;
     bool keep; /* what arrived counts */
@@ -240,8 +250,9 @@ struct rh_vault {
     size_t starting; /* answers that the start waits for */
     struct rh_list start_waiters;
 
-    struct rh_list ready_list;       /* struct rh_waiter */
-    struct rh_vault_action *actions; /* a ring */
+    struct rh_list ready_list;                     /* struct rh_waiter */
+    struct rh_grant_span plan[RH_GRANT_SPANS_MAX]; /* of the grant that is being made */
+    struct rh_vault_action *actions;               /* a ring */
     size_t action_first;
     size_t action_count;
     size_t action_cap;

@@ -120,6 +120,8 @@ void rh_op_free(struct rh_vault *v, struct rh_op *op)
         free(op->reply);
     }
     rh_vault_request_free(op->request);
+    free(op->spans);
+    free(op->written);
     free(op);
 }
 

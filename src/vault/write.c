@@ -247,7 +247,7 @@ static bool take_turn(struct rh_vault *v, struct rh_op *op)
 
 /* ---- The grant ---- */
 
-static void add_span(struct rh_grant *grant, uint64_t offset, uint64_t length, bool compare)
+static void add_span(struct rh_op_grant *grant, uint64_t offset, uint64_t length, bool compare)
 {
     RH_ASSERT(grant->span_count < RH_GRANT_SPANS_MAX);
     grant->spans[grant->span_count++] =
@@ -278,7 +278,7 @@ static void plan_range(struct rh_op *op)
 }
 
 /* Bytes to be compared, and bytes to be written (RH_SIZE_UNKNOWN: nobody knows how many). */
-static void weigh(const struct rh_grant *grant, uint64_t *compared, uint64_t *written)
+static void weigh(const struct rh_op_grant *grant, uint64_t *compared, uint64_t *written)
 {
     *compared = 0;
     *written = 0;
@@ -352,13 +352,33 @@ static void extent_opened(struct rh_vault *v, struct rh_waiter *waiter, enum rh_
         rh_write_end(v, op, rh_reply_code_of(error), "the video's file could not be opened");
 }
 
-static bool has_gap(const struct rh_grant *grant)
+static bool has_gap(const struct rh_op_grant *grant)
 {
     for (size_t i = 0; i < grant->span_count; i++) {
         if (!grant->spans[i].compare)
             return true;
     }
     return false;
+}
+
+static void give(struct rh_vault *v, struct rh_op *op)
+{
+    struct rh_op_grant *grant = &op->grant;
+    size_t size = grant->span_count * sizeof *grant->spans;
+    RH_ASSERT(op->spans == NULL);
+    op->spans = rh_vault_alloc(size > 0 ? size : 1);
+    memcpy(op->spans, grant->spans, size);
+    grant->spans = op->spans;
+    op->stage = RH_OP_GRANTED;
+    if (grant->checkpoint)
+        rh_cursor_granted(v, op);
+    struct rh_grant *out = &rh_queue_push(v, RH_DO_GRANT)->u.grant;
+    out->op = op->request->op;
+    out->handle = grant->handle;
+    memcpy(out->spans, grant->spans, size);
+    out->span_count = grant->span_count;
+    out->bytes_max = grant->bytes_max;
+    out->checkpoint = grant->checkpoint;
 }
 
 static void grant(struct rh_vault *v, struct rh_op *op)
@@ -389,11 +409,7 @@ static void grant(struct rh_vault *v, struct rh_op *op)
         op->grant.handle = extent->handle;
         rh_space_reserve(v, op, reserve);
     }
-    op->stage = RH_OP_GRANTED;
-    op->grant.op = op->request->op;
-    if (op->grant.checkpoint)
-        rh_cursor_granted(v, op);
-    rh_queue_push(v, RH_DO_GRANT)->u.grant = op->grant;
+    give(v, op);
 }
 
 /* ---- The two geometries ---- */
@@ -494,7 +510,7 @@ void rh_write_run(struct rh_vault *v, struct rh_op *op)
         return;
     if (!admit(v, op) || !take_turn(v, op))
         return;
-    memset(&op->grant, 0, sizeof op->grant);
+    op->grant = (struct rh_op_grant){.spans = v->plan};
     op->cut = false;
     if (op->request->cursor) {
         if (!rh_cursor_plan(v, op))

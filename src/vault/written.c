@@ -58,7 +58,7 @@ static void judge_revoked(struct rh_op *op)
 static void judge_whole(struct rh_op *op)
 {
     const struct rh_vault_request *request = op->request;
-    if (request->length != RH_SIZE_UNKNOWN && op->taken + op->written.bytes != request->length)
+    if (request->length != RH_SIZE_UNKNOWN && op->taken + op->written->bytes != request->length)
         verdict(op, RH_REPLY_BROKEN, true, "the body is shorter than what was declared");
     else if (request->has_crc && op->crc64 != request->crc64 && !RH_PLANTED("skip-body-checksum"))
         verdict(op, RH_REPLY_CHECKSUM, false, "the bytes do not have the declared checksum");
@@ -68,7 +68,7 @@ static void judge_whole(struct rh_op *op)
 
 static void judge(struct rh_op *op)
 {
-    switch (op->written.end) { /* no test: there is no other end */
+    switch (op->written->end) { /* no test: there is no other end */
     case RH_WRITTEN_WHOLE:
         judge_whole(op);
         break;
@@ -98,7 +98,7 @@ static void judge(struct rh_op *op)
     /* What the declared checksum of the whole cannot tell of a part must be told by those of its
      * slices; bytes that nobody checked would stand in the way of the right ones. */
     bool declared = op->request->has_crc || op->request->verified;
-    bool unchecked = op->code != RH_REPLY_OK && declared && !op->written.checked;
+    bool unchecked = op->code != RH_REPLY_OK && declared && !op->written->checked;
     if (unchecked && !RH_PLANTED("keep-unchecked"))
         op->keep = false;
     /* A chunk has no offsets that a sender could go on from: it counts whole or not at all. */
@@ -106,7 +106,7 @@ static void judge(struct rh_op *op)
         op->keep = false;
     uint64_t total = op->upload->row.total;
     if (!is_chunk(op) && op->keep && total != RH_SIZE_UNKNOWN &&
-        op->request->offset + op->taken + op->written.bytes > total)
+        op->request->offset + op->taken + op->written->bytes > total)
         verdict(op, RH_REPLY_OUT_OF_RANGE, false, "this lies beyond the end of the video");
 }
 
@@ -129,7 +129,7 @@ static void finished(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error
 static void fix_total(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_upload *u = op->upload;
-    uint64_t end = op->request->offset + op->taken + op->written.bytes;
+    uint64_t end = op->request->offset + op->taken + op->written->bytes;
     if (!op->request->final || op->request->length != RH_SIZE_UNKNOWN || op->code != RH_REPLY_OK)
         return;
     if ((u->row.total != RH_SIZE_UNKNOWN && u->row.total != end) || rh_write_reach(u, op) > end) {
@@ -144,19 +144,20 @@ static void fix_total(struct rh_vault *v, struct rh_op *op)
 static void apply_range(struct rh_vault *v, struct rh_op *op)
 {
     struct rh_upload *u = op->upload;
-    for (size_t i = 0; i < op->written.span_count; i++) {
-        if (!op->grant.spans[i].compare && op->written.length[i] > 0)
+    for (size_t i = 0; i < op->written->span_count; i++) {
+        if (!op->grant.spans[i].compare && op->written->length[i] > 0)
             rh_written_interval(v, u,
                                 (struct rh_interval){.offset = op->grant.spans[i].offset,
-                                                     .length = op->written.length[i] -
+                                                     .length = op->written->length[i] -
                                                                RH_PLANTED("range-end-off-by-one"),
-                                                     .crc64 = op->written.crc64[i]});
+                                                     .crc64 = op->written->crc64[i]});
     }
-    op->receipt = (struct rh_interval){
-        .offset = op->request->offset, .length = op->taken + op->written.bytes, .crc64 = op->crc64};
+    op->receipt = (struct rh_interval){.offset = op->request->offset,
+                                       .length = op->taken + op->written->bytes,
+                                       .crc64 = op->crc64};
     if (RH_PLANTED("receipt-beyond-prefix") && op->code == RH_REPLY_BROKEN)
         op->receipt.length = op->request->length;
-    op->has_receipt = op->written.bytes > 0 || op->code == RH_REPLY_OK;
+    op->has_receipt = op->written->bytes > 0 || op->code == RH_REPLY_OK;
     if (u->row.state == RH_UPLOAD_OPEN)
         fix_total(v, op);
 }
@@ -206,8 +207,8 @@ static void synced(struct rh_vault *v, struct rh_waiter *waiter, enum rh_error e
 static void make_durable(struct rh_vault *v, struct rh_op *op)
 {
     uint64_t new_bytes = 0;
-    for (size_t i = 0; op->keep && i < op->written.span_count; i++)
-        new_bytes += op->grant.spans[i].compare ? 0 : op->written.length[i];
+    for (size_t i = 0; op->keep && i < op->written->span_count; i++)
+        new_bytes += op->grant.spans[i].compare ? 0 : op->written->length[i];
     if (new_bytes == 0) {
         settle(v, op);
         return;
@@ -233,7 +234,7 @@ static void hashed(struct rh_vault *v, struct rh_job *job, const struct rh_store
 {
     struct rh_op *op = job->context;
     if (result->error == RH_OK) {
-        compared(v, op, result->crc64 == op->written.crc64[op->compare_at]);
+        compared(v, op, result->crc64 == op->written->crc64[op->compare_at]);
         return;
     }
     if (result->error == RH_ERR_UNKNOWN || result->error == RH_ERR_RANGE)
@@ -256,7 +257,7 @@ static const struct rh_interval *exactly(const struct rh_upload *u, uint64_t off
  * these bytes, else against that of the bytes as stored. */
 static void compare_next(struct rh_vault *v, struct rh_op *op)
 {
-    const struct rh_written *written = &op->written;
+    const struct rh_written *written = op->written;
     while (op->keep && op->compare_at < written->span_count) {
         size_t i = op->compare_at;
         const struct rh_grant_span *span = &op->grant.spans[i];
@@ -283,8 +284,8 @@ static void compare_chunk(struct rh_vault *v, struct rh_op *op)
 {
     const struct rh_chunk_row *row = rh_chunk_find(op->upload, op->request->chunk_index);
     RH_ASSERT(row != NULL);
-    if (op->written.end == RH_WRITTEN_WHOLE && op->code != RH_REPLY_CHECKSUM &&
-        (op->written.bytes != row->length || op->crc64 != row->crc64))
+    if (op->written->end == RH_WRITTEN_WHOLE && op->code != RH_REPLY_CHECKSUM &&
+        (op->written->bytes != row->length || op->crc64 != row->crc64))
         verdict(op, RH_REPLY_DIFFERENT_BYTES, false, "this chunk was received with other bytes");
     op->receipt = (struct rh_interval){.length = row->length, .crc64 = row->crc64};
     op->has_receipt = rh_chunk_offset(op->upload, row->index, &op->receipt.offset);
@@ -325,7 +326,9 @@ void rh_written_tell(struct rh_vault *v, const struct rh_written *written)
         rh_cursor_sofar(v, op, written);
         return;
     }
-    op->written = *written;
+    RH_ASSERT(op->written == NULL);
+    op->written = rh_vault_alloc(sizeof *op->written);
+    *op->written = *written;
     rh_space_written(v, op, new_bytes);
     if (!rh_cursor_ended(op))
         rh_written_go(v, op);
