@@ -8,7 +8,7 @@
 #include "ranges.h"
 
 #define SIM_UPLOADS_MAX 16
-#define SIM_OBJECTS_MAX 256
+#define SIM_OBJECTS_MAX 4096
 
 struct sim;
 
