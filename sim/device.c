@@ -393,11 +393,16 @@ void sim_device_explain(struct sim *sim, const struct sim_device *device)
 
 /* ---- birth ---- */
 
-/* Numbered parts count whole or not at all: one must fit between two cuts, twice over. */
+/*
+ * Numbered parts count whole or not at all: one must fit between two cuts, twice over. So do those
+ * for one cursor, as each has a digest; and they are larger.
+ */
 static void fit_cuts(const struct sim *sim, struct rh_policy *policy)
 {
     uint64_t most = (uint64_t)sim->plan.rates[SIM_CUTS] * sim->plan.bytes_a_ms / 4;
-    if ((policy->traits & RH_TRAIT_FIXED_PARTS) == 0)
+    if ((policy->traits & RH_TRAIT_ONE_CURSOR) != 0)
+        most /= 16;
+    else if ((policy->traits & RH_TRAIT_FIXED_PARTS) == 0)
         return;
     if (policy->part_bytes > most)
         policy->part_bytes = (uint32_t)most;
